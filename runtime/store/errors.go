@@ -21,6 +21,8 @@ var (
 	ErrUnsupported    = errors.New("this store does not support the call")
 	ErrVersion        = errors.New("data directory has a newer format")
 	ErrLocked         = errors.New("data directory is in use by another host")
+	ErrFull           = errors.New("object is over its storage quota")
+	ErrDiskFull       = errors.New("disk is nearly full: writes are refused")
 )
 
 // SQLError is a refused or failed statement: the guest's fault, not the

@@ -19,6 +19,7 @@ const (
 	KeyValueBytesMax = 2 << 20 // key + value
 	KeysPerCallMax   = 128     // keys or entries of one get, put or delete
 	SavepointsMax    = 64      // nested explicit transactions
+	NameBytesMax     = 1024    // an object's name; a longer one is not kept
 )
 
 // ID is a Durable Object id: 16 bytes base, 16 bytes MAC.
