@@ -1,0 +1,103 @@
+//go:build wasip1
+
+package edge
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/internal/bridge"
+)
+
+// bufferBytesFirst holds most events; a larger one gets a buffer of its own.
+const bufferBytesFirst = 64 << 10
+
+// baseGoroutines is how many goroutines a guest has when nothing runs: the
+// one of the export itself and the one that ran the initialisers.
+const baseGoroutines = 2
+
+var (
+	guest  = newInstance(bridge.NewWasm())
+	first  = make([]byte, bufferBytesFirst)
+	buffer = first
+	idle   = idleConn()
+)
+
+func idleConn() syscall.RawConn {
+	c, err := os.NewFile(abi.IdleDescriptor, "idle").SyscallConn()
+	if err != nil {
+		panic("edge: the host has no idle descriptor: " + err.Error())
+	}
+	return c
+}
+
+func announce(c *class) {
+	m := c.message()
+	if err := guest.post(bridge.Register, &m); err != nil {
+		panic("edge: register " + c.name + ": " + err.Error())
+	}
+}
+
+// pump runs every other goroutine until all are parked: it parks on a
+// descriptor that the host calls ready only when nothing else can run.
+func pump() uint32 {
+	parked := false
+	err := idle.Read(func(uintptr) bool {
+		if parked {
+			return true
+		}
+		parked = true
+		return false
+	})
+	if err != nil {
+		panic("edge: pump: " + err.Error())
+	}
+	return abi.AnswerPumped
+}
+
+// settle runs the new goroutine, and pumps unless it has ended and left none
+// behind.
+func settle() uint32 {
+	runtime.Gosched()
+	if runtime.NumGoroutine() <= baseGoroutines {
+		return 0
+	}
+	return pump()
+}
+
+//go:wasmexport hf_buffer
+func hfBuffer(n uint32) unsafe.Pointer {
+	buffer = first
+	if n > uint32(len(first)) {
+		buffer = make([]byte, n)
+	}
+	return unsafe.Pointer(unsafe.SliceData(buffer))
+}
+
+func taken(n uint32) []byte {
+	b := buffer[:n]
+	buffer = first
+	return b
+}
+
+//go:wasmexport hf_event
+func hfEvent(kind, n uint32) uint32 {
+	if !guest.Event(abi.EventKind(kind), taken(n)) {
+		return abi.AnswerRefused
+	}
+	return settle()
+}
+
+//go:wasmexport hf_completion
+func hfCompletion(op, status, n uint32) uint32 {
+	if !guest.Complete(op, abi.Status(status), taken(n)) {
+		return abi.AnswerRefused
+	}
+	return settle()
+}
+
+//go:wasmexport hf_tick
+func hfTick() uint32 { return pump() }

@@ -1,0 +1,305 @@
+package edge
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/internal/bridge"
+)
+
+// instance is one guest: in Wasm the whole program, natively one object of a
+// test world. Its fields belong to guest code, which never runs in parallel.
+type instance struct {
+	host    bridge.Host
+	req     []byte // scratch for encoding requests
+	ops     map[uint32]*operation
+	free    []*operation
+	current uint64 // the event whose code runs
+	tx      int    // depth of explicit transactions
+	fetches map[uint64]*Request
+
+	class  *class
+	object Object
+	state  *State
+	env    *Env
+}
+
+// operation is a host call that waits.
+type operation struct {
+	done    chan struct{}
+	status  abi.Status
+	payload []byte
+}
+
+func init() {
+	bridge.NewGuest = func(h bridge.Host) bridge.Guest { return newInstance(h) }
+	bridge.Classes = func() []abi.RegisterRequest {
+		var out []abi.RegisterRequest
+		for _, c := range classes {
+			out = append(out, c.message())
+		}
+		return out
+	}
+}
+
+func newInstance(h bridge.Host) *instance {
+	return &instance{host: h, ops: map[uint32]*operation{}, fetches: map[uint64]*Request{}}
+}
+
+func (in *instance) logger() *slog.Logger { return slog.New(&logHandler{in: in}) }
+
+// message is any message of the boundary.
+type message interface{ Append([]byte) []byte }
+
+func (in *instance) encode(m message) []byte {
+	if m == nil {
+		return nil
+	}
+	in.req = m.Append(in.req[:0])
+	return in.req
+}
+
+func (in *instance) sync(fn bridge.Fn, m message) ([]byte, error) {
+	st, out := in.host.Sync(fn, in.encode(m))
+	if st != abi.OK {
+		return nil, failed(st, out)
+	}
+	return out, nil
+}
+
+func (in *instance) post(fn bridge.Fn, m message) error {
+	st, out := in.host.Post(fn, in.encode(m))
+	if st != abi.OK {
+		return failed(st, out)
+	}
+	return nil
+}
+
+// await starts an operation and parks the goroutine until it completes. The
+// result is the caller's.
+func (in *instance) await(fn bridge.Fn, m message) ([]byte, error) {
+	if in.tx > 0 {
+		return nil, ErrWaitInTransaction
+	}
+	id, st, out := in.host.Async(fn, in.encode(m))
+	if st != abi.OK {
+		return nil, failed(st, out)
+	}
+	op := in.operation()
+	in.ops[id] = op
+	event := in.current
+	if bridge.Serialize != nil {
+		bridge.Serialize.Unlock()
+	}
+	<-op.done
+	if bridge.Serialize != nil {
+		bridge.Serialize.Lock()
+	}
+	in.current = event
+	payload, err := op.payload, failed(op.status, op.payload)
+	op.payload = nil
+	in.free = append(in.free, op)
+	if err != nil {
+		return nil, err
+	}
+	return payload, nil
+}
+
+func (in *instance) operation() *operation {
+	if n := len(in.free); n > 0 {
+		op := in.free[n-1]
+		in.free = in.free[:n-1]
+		return op
+	}
+	return &operation{done: make(chan struct{}, 1)}
+}
+
+// Complete is bridge.Guest's: an operation has ended.
+func (in *instance) Complete(id uint32, st abi.Status, payload []byte) bool {
+	op, ok := in.ops[id]
+	if !ok {
+		return false
+	}
+	delete(in.ops, id)
+	op.status, op.payload = st, bytes.Clone(payload)
+	op.done <- struct{}{}
+	return true
+}
+
+// Event is bridge.Guest's: it decodes a message, which is borrowed, and runs
+// its handler on a goroutine of its own.
+func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
+	switch kind {
+	case abi.EventConstruct:
+		var m abi.ConstructEvent
+		return m.Decode(msg) == nil && in.start(m.Event, func() { in.construct(&m) })
+	case abi.EventFetch:
+		m := new(abi.FetchEvent)
+		if m.Decode(msg) != nil {
+			return false
+		}
+		m.Request.Body = bytes.Clone(m.Request.Body)
+		return in.start(m.Event, func() { in.fetch(m) })
+	case abi.EventCancelled:
+		var m abi.CancelledEvent
+		if m.Decode(msg) != nil {
+			return false
+		}
+		if r := in.fetches[m.Event]; r != nil {
+			r.cancelled = true
+		}
+		return true
+	case abi.EventCall:
+		m := new(abi.CallEvent)
+		if m.Decode(msg) != nil {
+			return false
+		}
+		m.Payload = bytes.Clone(m.Payload)
+		return in.start(m.Event, func() { in.call(m) })
+	case abi.EventAlarm:
+		m := new(abi.AlarmEvent)
+		return m.Decode(msg) == nil && in.start(m.Event, func() { in.alarm(m) })
+	case abi.EventScheduled:
+		m := new(abi.ScheduledEvent)
+		return m.Decode(msg) == nil && in.start(m.Event, func() { in.scheduled(m) })
+	}
+	return in.socketEvent(kind, msg)
+}
+
+func (in *instance) socketEvent(kind abi.EventKind, msg []byte) bool {
+	switch kind {
+	case abi.EventSocketOpen:
+		m := new(abi.SocketOpenEvent)
+		return m.Decode(msg) == nil && in.start(m.Event, func() { in.socketOpen(m) })
+	case abi.EventSocketMessage:
+		m := new(abi.SocketMessageEvent)
+		if m.Decode(msg) != nil {
+			return false
+		}
+		m.Data = bytes.Clone(m.Data)
+		return in.start(m.Event, func() { in.socketMessage(m) })
+	case abi.EventSocketClose:
+		m := new(abi.SocketCloseEvent)
+		return m.Decode(msg) == nil && in.start(m.Event, func() { in.socketClose(m) })
+	case abi.EventSocketError:
+		m := new(abi.SocketErrorEvent)
+		return m.Decode(msg) == nil && in.start(m.Event, func() { in.socketError(m) })
+	}
+	return false
+}
+
+// start runs fn on a goroutine as the code of an event.
+func (in *instance) start(event uint64, fn func()) bool {
+	go func() {
+		if bridge.Serialize != nil {
+			bridge.Serialize.Lock()
+			defer bridge.Serialize.Unlock()
+		}
+		in.current = event
+		fn()
+	}()
+	return true
+}
+
+// done ends an event other than an answered fetch.
+func (in *instance) done(event uint64, payload []byte, err error) {
+	m := abi.DoneRequest{Event: event, Payload: payload}
+	if err != nil {
+		st, f := describe(err)
+		m.Status, m.Payload = uint32(st), f
+	}
+	// The host refuses only an event that it has given up already.
+	_ = in.post(bridge.Done, &m)
+}
+
+func (in *instance) construct(m *abi.ConstructEvent) {
+	for _, c := range classes {
+		if c.name == m.Class {
+			in.class = c
+		}
+	}
+	if in.class == nil {
+		in.done(m.Event, nil, badArg("class %q is not registered", m.Class))
+		return
+	}
+	in.env = newEnv(in, m)
+	if m.Class == "" {
+		in.done(m.Event, nil, nil)
+		return
+	}
+	in.state = newState(in, m)
+	obj, err := in.class.construct(in.state, in.env)
+	if err == nil {
+		in.object = obj
+	}
+	in.done(m.Event, nil, err)
+}
+
+func (in *instance) fetch(m *abi.FetchEvent) {
+	r := requestOf(in, m.Event, m.Upgrade, &m.Request)
+	in.fetches[m.Event] = r
+	defer delete(in.fetches, m.Event)
+	var resp *Response
+	var err error
+	if in.object != nil {
+		resp, err = in.object.Fetch(r)
+	} else if in.class.worker.Fetch != nil {
+		resp, err = in.class.worker.Fetch(r, in.env)
+	} else {
+		err = badArg("the worker has no fetch handler")
+	}
+	if err == nil && resp == nil {
+		err = fmt.Errorf("edge: Fetch returned neither a response nor an error")
+	}
+	if err != nil {
+		in.done(m.Event, nil, err)
+		return
+	}
+	in.respond(m.Event, resp)
+}
+
+func (in *instance) respond(event uint64, r *Response) {
+	m := abi.RespondRequest{Event: event}
+	m.Response = abi.Response{Status: uint32(r.Status), Headers: r.Header, Body: r.Body, Streamed: r.Stream != nil}
+	if m.Response.Status == 0 {
+		m.Response.Status = 200
+	}
+	if r.WebSocket != nil {
+		m.Response.Status = 101
+	}
+	if err := in.post(bridge.Respond, &m); err != nil {
+		in.done(event, nil, err)
+		return
+	}
+	if r.Stream == nil {
+		return
+	}
+	w := &StreamWriter{in: in, event: event}
+	if err := r.Stream(w); err != nil {
+		in.done(event, nil, err)
+		return
+	}
+	_ = w.chunk(nil, true)
+}
+
+func (in *instance) respondChunk(m *abi.RespondChunkRequest) error {
+	return in.post(bridge.RespondChunk, m)
+}
+
+func (in *instance) log(m *abi.LogRequest) error { return in.post(bridge.Log, m) }
+
+func (in *instance) call(m *abi.CallEvent) {
+	if in.object == nil {
+		in.done(m.Event, nil, badArg("a worker has no methods"))
+		return
+	}
+	fn := methods[in.class.typ][m.Method]
+	if fn == nil {
+		in.done(m.Event, nil, badArg("class %s has no method %q", in.class.name, m.Method))
+		return
+	}
+	out, err := fn(in.object, m.Payload)
+	in.done(m.Event, out, err)
+}

@@ -1,0 +1,186 @@
+package edge
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/internal/bridge"
+)
+
+// KV is the key-value side of storage. Keys are ordered by their UTF-8 bytes.
+// Its own methods move bytes; Get, Put and List below encode values as JSON,
+// except []byte, which is kept as it is.
+type KV struct{ in *instance }
+
+// Get is the value under key; it is the caller's.
+func (kv *KV) Get(key string) (value []byte, ok bool, err error) {
+	out, err := kv.in.sync(bridge.KVGet, &abi.KeyRequest{Key: key})
+	if errors.Is(err, ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return bytes.Clone(out), true, nil
+}
+
+// GetMany is the entries of up to 128 keys; missing ones are left out.
+func (kv *KV) GetMany(keys ...string) (map[string][]byte, error) {
+	out, err := kv.in.sync(bridge.KVGetMany, &abi.KeysRequest{Keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	var m abi.KVEntries
+	if err := m.Decode(bytes.Clone(out)); err != nil {
+		return nil, err
+	}
+	got := make(map[string][]byte, len(m.Entries))
+	for _, e := range m.Entries {
+		got[e.Key] = e.Value
+	}
+	return got, nil
+}
+
+// Put sets one value.
+func (kv *KV) Put(key string, value []byte) error {
+	return kv.PutMany(abi.KVEntry{Key: key, Value: value})
+}
+
+// PutMany sets up to 128 values.
+func (kv *KV) PutMany(entries ...abi.KVEntry) error {
+	return kv.in.post(bridge.KVPut, &abi.KVEntries{Entries: entries})
+}
+
+// Delete removes a key and reports whether it was there.
+func (kv *KV) Delete(key string) (bool, error) {
+	n, err := kv.DeleteMany(key)
+	return n == 1, err
+}
+
+// DeleteMany removes up to 128 keys and answers how many were there.
+func (kv *KV) DeleteMany(keys ...string) (int, error) {
+	out, err := kv.in.sync(bridge.KVDelete, &abi.KeysRequest{Keys: keys})
+	if err != nil {
+		return 0, err
+	}
+	var m abi.Count
+	err = m.Decode(out)
+	return int(m.Count), err
+}
+
+// ListOptions bound a list as Durable Objects' storage.list does: Start is
+// inclusive, StartAfter and End are exclusive, an empty bound is none, and
+// Reverse does not swap them.
+type ListOptions struct {
+	Start, StartAfter, End, Prefix string
+	Reverse                        bool
+	Limit                          int
+}
+
+// List walks entries in key order, page by page. Values are the caller's.
+// After the loop err says whether it was complete.
+func (kv *KV) List(o ListOptions) (entries iter.Seq2[string, []byte], err func() error) {
+	var failed error
+	return func(yield func(string, []byte) bool) {
+		failed = kv.list(o, yield)
+	}, func() error { return failed }
+}
+
+func (kv *KV) list(o ListOptions, yield func(string, []byte) bool) error {
+	if o.Start != "" && o.StartAfter != "" {
+		return badArg("list: Start and StartAfter exclude each other")
+	}
+	if o.Limit < 0 {
+		return badArg("list: Limit is %d, expected 0 (none) or more", o.Limit)
+	}
+	m := abi.KVListRequest{
+		Start: o.Start, HasStart: o.Start != "", StartAfter: o.StartAfter, HasStartAfter: o.StartAfter != "",
+		End: o.End, HasEnd: o.End != "", Prefix: o.Prefix, Reverse: o.Reverse, Limit: uint32(o.Limit),
+	}
+	for {
+		out, err := kv.in.sync(bridge.KVList, &m)
+		if err != nil {
+			return err
+		}
+		var page abi.KVEntries
+		if err := page.Decode(bytes.Clone(out)); err != nil {
+			return err
+		}
+		for _, e := range page.Entries {
+			if !yield(e.Key, e.Value) {
+				return nil
+			}
+		}
+		if !page.More || len(page.Entries) == 0 {
+			return nil
+		}
+		if m.Limit > 0 {
+			m.Limit -= uint32(len(page.Entries))
+		}
+		last := page.Entries[len(page.Entries)-1].Key
+		if o.Reverse {
+			m.End, m.HasEnd = last, true
+		} else {
+			m.Start, m.HasStart, m.StartAfter, m.HasStartAfter = "", false, last, true
+		}
+	}
+}
+
+// Get decodes the value under key.
+func Get[T any](kv *KV, key string) (v T, ok bool, err error) {
+	b, ok, err := kv.Get(key)
+	if err != nil || !ok {
+		return v, false, err
+	}
+	if err := decode(b, &v); err != nil {
+		return v, false, fmt.Errorf("kv %q: %w", key, err)
+	}
+	return v, true, nil
+}
+
+// Put encodes v under key.
+func Put[T any](kv *KV, key string, v T) error {
+	b, err := encodeValue(v)
+	if err != nil {
+		return fmt.Errorf("kv %q: %w", key, err)
+	}
+	return kv.Put(key, b)
+}
+
+// List decodes entries as it walks them. An entry that cannot be read or
+// decoded ends the walk; err says so after the loop.
+func List[T any](kv *KV, o ListOptions) (entries iter.Seq2[string, T], err func() error) {
+	var failed error
+	return func(yield func(string, T) bool) {
+		lerr := kv.list(o, func(k string, b []byte) bool {
+			var v T
+			if failed = decode(b, &v); failed != nil {
+				failed = fmt.Errorf("kv %q: %w", k, failed)
+				return false
+			}
+			return yield(k, v)
+		})
+		if failed == nil {
+			failed = lerr
+		}
+	}, func() error { return failed }
+}
+
+func encodeValue(v any) ([]byte, error) {
+	if b, ok := v.([]byte); ok {
+		return b, nil
+	}
+	return json.Marshal(v)
+}
+
+func decode(b []byte, v any) error {
+	if p, ok := v.(*[]byte); ok {
+		*p = b
+		return nil
+	}
+	return json.Unmarshal(b, v)
+}

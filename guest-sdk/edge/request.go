@@ -1,0 +1,125 @@
+package edge
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+)
+
+// Request is an HTTP request with its whole body. A handler may keep it.
+type Request struct {
+	Method      string
+	URL         string // absolute
+	Header      Header
+	Body        []byte
+	ClientAddr  string    // "ip:port" of the client
+	Traceparent string    // W3C trace context, if any
+	Deadline    time.Time // nobody waits longer; zero: no limit
+
+	event     uint64
+	upgrade   uint64
+	in        *instance
+	cancelled bool
+}
+
+// NewRequest makes a request for Stub.Fetch or Env.Fetch. The host part of
+// url need not resolve where an object is to answer.
+func NewRequest(method, url string, body []byte) *Request {
+	return &Request{Method: method, URL: url, Body: body}
+}
+
+// Path is the URL's path, still escaped, from its first slash.
+func (r *Request) Path() string {
+	p := r.afterHost()
+	if i := strings.IndexAny(p, "?#"); i >= 0 {
+		p = p[:i]
+	}
+	if p == "" {
+		return "/"
+	}
+	return p
+}
+
+func (r *Request) afterHost() string {
+	p := r.URL
+	if i := strings.Index(p, "://"); i >= 0 {
+		p = p[i+3:]
+		if j := strings.IndexAny(p, "/?#"); j >= 0 {
+			return p[j:]
+		}
+		return ""
+	}
+	return p
+}
+
+// Host is the URL's host and port.
+func (r *Request) Host() string {
+	i := strings.Index(r.URL, "://")
+	if i < 0 {
+		return ""
+	}
+	h := r.URL[i+3:]
+	if j := strings.IndexAny(h, "/?#"); j >= 0 {
+		h = h[:j]
+	}
+	return h
+}
+
+// RawQuery is the text behind the question mark.
+func (r *Request) RawQuery() string {
+	p := r.afterHost()
+	i := strings.IndexByte(p, '?')
+	if i < 0 {
+		return ""
+	}
+	p = p[i+1:]
+	if j := strings.IndexByte(p, '#'); j >= 0 {
+		p = p[:j]
+	}
+	return p
+}
+
+// Query parses the query; a malformed pair is an error that names it.
+func (r *Request) Query() (url.Values, error) { return url.ParseQuery(r.RawQuery()) }
+
+// JSON decodes the body into v.
+func (r *Request) JSON(v any) error { return json.Unmarshal(r.Body, v) }
+
+// Cancelled reports whether the client has gone since the handler waited
+// last.
+func (r *Request) Cancelled() bool { return r.cancelled }
+
+// Upgrade gives the WebSocket that the client asked for. Accept it with
+// State.AcceptWebSocket and answer with its Response; ok is false where the
+// request is no upgrade.
+func (r *Request) Upgrade() (ws *WebSocket, ok bool) {
+	if r.upgrade == 0 {
+		return nil, false
+	}
+	return &WebSocket{in: r.in, handle: r.upgrade}, true
+}
+
+func (r *Request) message() abi.Request {
+	m := abi.Request{Method: r.Method, URL: r.URL, Headers: r.Header, Body: r.Body, ClientAddr: r.ClientAddr, Traceparent: r.Traceparent}
+	if m.Method == "" {
+		m.Method = "GET"
+	}
+	if !r.Deadline.IsZero() {
+		m.DeadlineMs = r.Deadline.UnixMilli()
+	}
+	return m
+}
+
+func requestOf(in *instance, event, upgrade uint64, m *abi.Request) *Request {
+	r := &Request{
+		Method: m.Method, URL: m.URL, Header: m.Headers, Body: m.Body, ClientAddr: m.ClientAddr,
+		Traceparent: m.Traceparent, event: event, upgrade: upgrade, in: in,
+	}
+	if m.DeadlineMs != 0 {
+		r.Deadline = time.UnixMilli(m.DeadlineMs)
+	}
+	return r
+}
