@@ -119,3 +119,19 @@ func (m *Mailbox[T]) Close(err error) []T {
 	m.ring, m.head, m.count, m.bytes = nil, 0, 0, 0
 	return rest
 }
+
+// Force puts an event behind the others whatever the bounds: for news that
+// must not be lost and whose number is bounded elsewhere.
+func (m *Mailbox[T]) Force(event T, bytes int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed != nil {
+		return
+	}
+	if m.count == len(m.ring) {
+		m.grow()
+	}
+	m.ring[(m.head+m.count)%len(m.ring)] = entry[T]{event, bytes}
+	m.count++
+	m.bytes += bytes
+}

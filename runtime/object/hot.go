@@ -1,0 +1,269 @@
+package object
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+)
+
+// hotList is the live instances in the order of their last use, bounded by
+// number and bytes.
+type hotList struct {
+	mu    sync.Mutex
+	root  Object // sentinel: hotNext is the least recently used
+	count int
+	bytes int64
+}
+
+func (h *hotList) init() { h.root.hotNext, h.root.hotPrev = &h.root, &h.root }
+
+func (h *hotList) size() (int, int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count, h.bytes
+}
+
+func (h *hotList) unlink(o *Object) {
+	o.hotPrev.hotNext, o.hotNext.hotPrev = o.hotNext, o.hotPrev
+	o.hotPrev, o.hotNext = nil, nil
+}
+
+func (h *hotList) append(o *Object) {
+	last := h.root.hotPrev
+	o.hotPrev, o.hotNext = last, &h.root
+	last.hotNext, h.root.hotPrev = o, o
+}
+
+// touch makes o the most recently used and notes its memory.
+func (d *Directory) touch(o *Object, bytes int64) {
+	h := &d.hot
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !o.hot {
+		return
+	}
+	h.unlink(o)
+	h.append(o)
+	h.bytes += bytes - o.memory.Load()
+	o.memory.Store(bytes)
+}
+
+// cooled takes o off the list.
+func (d *Directory) cooled(o *Object) {
+	h := &d.hot
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !o.hot {
+		return
+	}
+	o.hot = false
+	h.unlink(o)
+	h.count--
+	h.bytes -= o.memory.Load()
+	o.memory.Store(0)
+}
+
+// admitTries bounds how often admit looks for a place.
+const (
+	admitTries = 200
+	admitPause = 5 * time.Millisecond
+)
+
+// admit finds o a place among the live instances: the least recently used
+// idle ones go cold first. Overloaded where all are busy for a second.
+func (d *Directory) admit(o *Object) error {
+	h := &d.hot
+	for range admitTries {
+		h.mu.Lock()
+		if h.count < d.cfg.HotMax && h.bytes < d.cfg.HotBytesMax {
+			o.hot = true
+			h.append(o)
+			h.count++
+			h.mu.Unlock()
+			return nil
+		}
+		victims := d.oldest(evictBatch, time.Time{})
+		h.mu.Unlock()
+		freed := false
+		for _, v := range victims {
+			freed = v.tryEvict() || freed
+		}
+		if !freed {
+			time.Sleep(admitPause)
+		}
+	}
+	d.metrics.overloads.Add(1)
+	return &Error{abi.Overloaded, "all live instances are busy", abi.FailureOverloaded}
+}
+
+// evictBatch is how many instances one look takes.
+const evictBatch = 16
+
+// oldest is up to n idle instances, least recently used first, last active
+// before the time, if one is given. The hot lock is held.
+func (d *Directory) oldest(n int, before time.Time) []*Object {
+	var out []*Object
+	for o := d.hot.root.hotNext; o != &d.hot.root && len(out) < n; o = o.hotNext {
+		if !before.IsZero() && o.lastActive.Load() > before.UnixMilli() {
+			break
+		}
+		if !o.busy.Load() {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// tryEvict makes a resting object cold on the caller's goroutine.
+func (o *Object) tryEvict() bool {
+	o.mu.Lock()
+	if o.gone || !o.claim() {
+		o.mu.Unlock()
+		return false
+	}
+	o.mu.Unlock()
+	done := o.evict()
+	go o.run()
+	return done
+}
+
+// sweepEvery is how often idle instances and overdue events are looked for.
+const sweepEvery = time.Second
+
+func (d *Directory) sweepLater() {
+	d.sweeper = d.cfg.After(sweepEvery, func() {
+		if d.closed.Load() {
+			return
+		}
+		d.sweep()
+		d.sweepLater()
+	})
+}
+
+// sweep sends idle instances cold and resets what is over its time.
+func (d *Directory) sweep() {
+	before := d.now().Add(-d.cfg.IdleAfter)
+	for {
+		d.hot.mu.Lock()
+		victims := d.oldest(evictBatch, before)
+		d.hot.mu.Unlock()
+		freed := false
+		for _, v := range victims {
+			freed = v.tryEvict() || freed
+		}
+		if !freed {
+			break
+		}
+	}
+	for _, o := range d.live() {
+		switch {
+		case o.busy.Load():
+			o.post(o.overdue)
+		case Tier(o.tier.Load()) == TierCold && !o.Worker() && o.socketCount.Load() == 0:
+			o.post(func() {}) // its loop lets it leave
+		}
+	}
+}
+
+// overdue resets an object that has an event over its wall limit.
+func (o *Object) overdue() {
+	if o.guest == nil {
+		return
+	}
+	now := o.dir.now()
+	for _, e := range o.events {
+		limit := o.class.Limits.EventTimeout
+		if e.Kind == abi.EventAlarm || e.Kind == abi.EventScheduled {
+			limit = o.class.Limits.BackgroundMax
+		}
+		if isSocketEvent(e.Kind) && o.sockets.eventTimeoutMs > 0 {
+			limit = time.Duration(o.sockets.eventTimeoutMs) * time.Millisecond
+		}
+		if now.Sub(e.began) > limit {
+			o.crash(&Error{abi.Timeout, "the event took longer than " + limit.String() + ", which caused the object to be reset", abi.FailureRetryable})
+			return
+		}
+	}
+	if o.background > 0 && now.Sub(o.backgroundAt) > o.class.Limits.BackgroundMax {
+		o.crash(&Error{abi.Timeout, "background work took longer than " + o.class.Limits.BackgroundMax.String(), abi.FailureRetryable})
+	}
+}
+
+func isSocketEvent(k abi.EventKind) bool {
+	return k >= abi.EventSocketOpen && k <= abi.EventSocketError
+}
+
+// Quiet waits until no object runs or has anything unfinished but timers and
+// sockets; false when ctx ends first.
+func (d *Directory) Quiet(ctx context.Context) bool {
+	for {
+		quiet := true
+		for _, o := range d.live() {
+			o.mu.Lock()
+			n, _ := o.box.Len()
+			if o.running || n > 0 {
+				quiet = false
+			}
+			o.mu.Unlock()
+			if quiet && (o.unsettled.Load() || !o.gate.Quiet()) {
+				quiet = false
+			}
+			if !quiet {
+				break
+			}
+		}
+		if quiet {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(evictPoll):
+		}
+	}
+}
+
+// Close makes every object cold: events that run may finish until ctx ends,
+// queued ones too; then all storage is closed.
+func (d *Directory) Close(ctx context.Context) error {
+	d.alarms.Stop()
+	quiet := d.Quiet(ctx)
+	d.closed.Store(true)
+	d.sweeper.Stop()
+	for _, o := range d.live() {
+		done := make(chan struct{})
+		if !o.post(func() {
+			o.discard(abi.Unavailable, failure("the host is shutting down", abi.FailureRetryable))
+			close(done)
+		}) {
+			continue
+		}
+		select {
+		case <-done:
+		case <-time.After(closeWait):
+			o.log(8, "object did not stop: its guest is stuck")
+		}
+	}
+	for _, o := range d.live() {
+		d.waitGate(o)
+	}
+	if !quiet {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// closeWait bounds the wait for one object at the end.
+const closeWait = 5 * time.Second
+
+func (d *Directory) waitGate(o *Object) {
+	for end := time.Now().Add(closeWait); !o.gate.Quiet() && time.Now().Before(end); {
+		time.Sleep(evictPoll)
+	}
+	done := make(chan struct{})
+	if o.post(func() { o.closeStorage(); close(done) }) {
+		<-done
+	}
+}

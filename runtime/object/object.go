@@ -1,0 +1,368 @@
+package object
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/runtime/clock"
+	"github.com/holdfast-run/holdfast/runtime/gate"
+	"github.com/holdfast-run/holdfast/runtime/mailbox"
+	"github.com/holdfast-run/holdfast/runtime/store"
+)
+
+// Tier says how much of an object is in memory.
+type Tier int32
+
+// The tiers.
+const (
+	TierCold   Tier = iota // storage only, and its sockets
+	TierHot                // a live instance
+	TierFrozen             // memory kept as a diff
+)
+
+// String is the tier as the admin API writes it.
+func (t Tier) String() string {
+	switch t {
+	case TierHot:
+		return "hot"
+	case TierFrozen:
+		return "frozen"
+	}
+	return "cold"
+}
+
+// Object is one named object, or one instance of a worker. Push and the
+// snapshot methods may be called from any goroutine; host calls (all others)
+// only from inside the guest's turn.
+type Object struct {
+	dir   *Directory
+	class *Class
+	ref   store.Ref
+
+	mu      sync.Mutex
+	box     mailbox.Mailbox[*Event]
+	inbox   []func() // loop work other than events: completions, ticks, commands
+	running bool
+	gone    bool // out of the directory: pushes go to a new Object
+
+	// Loop only, from here on.
+	guest        Guest
+	version      *Version
+	storage      store.Object
+	gate         *gate.Gate
+	outbox       outbox
+	constructing bool
+	waiting      *Event // popped, and waits for the activation
+	events       map[uint64]*Event
+	nextEvent    uint64
+	blocks       int // BlockConcurrencyWhile sections
+	background   int // waitUntil
+	backgroundAt time.Time
+	ops          map[uint32]*operation
+	nextOp       uint32
+	life         uint64 // counts instances: a completion for an older one is dropped
+	sockets      sockets
+	alarmRun     *alarmRun
+	timer        clock.Timer
+	timerAt      int64
+	effects      []gate.Effect
+	undos        []func()
+	inTurn       bool
+	tx           int
+	abort        *abi.AbortRequest
+	buf          []byte
+
+	blockers []*Event // the graph's lock
+
+	// Snapshots for other goroutines.
+	tier        atomic.Int32
+	memory      atomic.Int64
+	socketCount atomic.Int64
+	lastActive  atomic.Int64 // unix ms
+	busy        atomic.Bool  // unfinished events, operations, timers or background work
+	versionNo   atomic.Int64
+	unsettled   atomic.Bool // as busy, but for timers
+
+	pool    *Workers // of a worker's instance
+	hotPrev *Object  // the directory's LRU list, under its hot lock
+	hotNext *Object
+	hot     bool
+}
+
+func newObject(d *Directory, c *Class, ref store.Ref) *Object {
+	o := &Object{dir: d, class: c, ref: ref}
+	o.box.EventsMax, o.box.BytesMax = c.Limits.MailboxEventsMax, c.Limits.MailboxBytesMax
+	o.gate = gate.New(d.pool, func() { o.outbox.flush() }, o.broke)
+	o.lastActive.Store(d.cfg.Clock.Now().UnixMilli())
+	return o
+}
+
+// Ref names the object.
+func (o *Object) Ref() store.Ref { return o.ref }
+
+// Class is the object's class.
+func (o *Object) Class() *Class { return o.class }
+
+// Version is the version of the live instance.
+func (o *Object) Version() *Version { return o.version }
+
+// Worker reports whether this is an instance of a worker: it has no storage,
+// no alarm and no sockets.
+func (o *Object) Worker() bool { return o.class.Name == "" }
+
+// Storage is the object's storage, nil for a worker.
+func (o *Object) Storage() store.Object { return o.storage }
+
+// Directory is where the object lives.
+func (o *Object) Directory() *Directory { return o.dir }
+
+// push queues an event; errGone means that the directory has a newer Object.
+func (o *Object) push(e *Event) error {
+	e.target = o
+	o.mu.Lock()
+	if o.gone {
+		o.mu.Unlock()
+		return errGone
+	}
+	if err := o.box.Push(e, e.Bytes); err != nil {
+		o.mu.Unlock()
+		return err
+	}
+	start := o.claim()
+	o.mu.Unlock()
+	if start {
+		go o.run()
+	}
+	return nil
+}
+
+// post gives the loop work that is no event. It reports false where the
+// Object has left the directory.
+func (o *Object) post(fn func()) bool {
+	o.mu.Lock()
+	if o.gone {
+		o.mu.Unlock()
+		return false
+	}
+	o.inbox = append(o.inbox, fn)
+	start := o.claim()
+	o.mu.Unlock()
+	if start {
+		go o.run()
+	}
+	return true
+}
+
+// claim makes the caller responsible for the loop; o.mu is held.
+func (o *Object) claim() bool {
+	if o.running {
+		return false
+	}
+	o.running = true
+	return true
+}
+
+// stepsPerYield is how many steps a busy loop takes before it lets others in.
+const stepsPerYield = 64
+
+// run is the loop: it lives while there is something to do.
+func (o *Object) run() {
+	for steps := 1; ; steps++ {
+		if fn := o.command(); fn != nil {
+			fn()
+		} else if !o.nextEventTurn() && o.park() {
+			return
+		}
+		if steps%stepsPerYield == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+func (o *Object) command() func() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.inbox) == 0 {
+		return nil
+	}
+	fn := o.inbox[0]
+	o.inbox[0] = nil
+	if o.inbox = o.inbox[1:]; len(o.inbox) == 0 {
+		o.inbox = nil
+	}
+	return fn
+}
+
+// accepts reports whether the object takes an event now.
+func (o *Object) accepts() bool {
+	if o.constructing || o.blocks > 0 {
+		return false
+	}
+	if o.guest == nil {
+		return true
+	}
+	if o.version.Interleave && o.version == o.class.Current.Load() {
+		return len(o.events) < o.class.Limits.ConcurrentMax
+	}
+	return len(o.events) == 0
+}
+
+// nextEventTurn takes an event and runs its first turn; false where there is
+// none to take.
+func (o *Object) nextEventTurn() bool {
+	if !o.accepts() {
+		return false
+	}
+	e := o.waiting
+	o.waiting = nil
+	if e == nil {
+		var ok bool
+		if e, ok = o.box.Pop(); !ok {
+			return false
+		}
+	}
+	o.switchVersion()
+	if !o.wanted(e) {
+		o.dir.waits.end(e)
+		return true
+	}
+	if o.guest == nil {
+		if err := o.activate(); err != nil {
+			o.refuse(e, err)
+			return true
+		}
+		if o.guest == nil || o.constructing {
+			o.waiting = e
+			return true
+		}
+	}
+	o.deliver(e)
+	return true
+}
+
+// wanted handles what needs no guest, and reports whether e still does.
+func (o *Object) wanted(e *Event) bool {
+	if e.Upgrade != nil && e.cancelled {
+		e.Upgrade.Socket.Drop()
+	}
+	if e.cancelled {
+		e.fail(abi.Cancelled, failure("the client has gone", 0))
+		return false
+	}
+	handlers := o.class.Current.Load().Handlers
+	switch m := e.Message.(type) {
+	case *abi.SocketCloseEvent:
+		o.forget(m.Socket)
+		return handlers&abi.HandlesSocketClose != 0
+	case *abi.SocketOpenEvent, *abi.SocketMessageEvent, *abi.SocketErrorEvent:
+		return handlers&flag(e.Kind) != 0
+	case *abi.AlarmEvent:
+		return o.alarmDue(e, handlers)
+	}
+	if handlers&flag(e.Kind) == 0 {
+		e.fail(abi.Invalid, failure("class "+o.class.Name+" has no handler for this event", 0))
+		return false
+	}
+	return true
+}
+
+// refuse answers an event for which there is no instance.
+func (o *Object) refuse(e *Event, err error) {
+	o.dir.waits.end(e)
+	st, f := describe(err)
+	if e.Kind == abi.EventAlarm {
+		o.alarmFailed(err, !internal(st))
+		return
+	}
+	if e.Upgrade != nil && !e.Upgrade.Accepted {
+		e.Upgrade.Socket.Drop()
+	}
+	e.fail(st, f)
+}
+
+// internal reports a failure that is the host's, not the guest's.
+func internal(st abi.Status) bool {
+	return st == abi.Overloaded || st == abi.StorageFault || st == abi.Unavailable || st == abi.Internal
+}
+
+// park ends the loop where nothing is left to do. Before that it learns of
+// timers that the guest may have armed, and notes what others may see.
+func (o *Object) park() bool {
+	if o.guest != nil && o.guest.ClockRead() {
+		o.turn(nil, o.guest.Tick)
+		return false
+	}
+	o.armTimer()
+	o.note()
+	if o.canLeave() && o.leave() {
+		return true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.inbox) > 0 {
+		return false
+	}
+	if n, _ := o.box.Len(); n > 0 && o.accepts() {
+		return false
+	}
+	o.running = false
+	return true
+}
+
+// note publishes the snapshots.
+func (o *Object) note() {
+	o.unsettled.Store(!o.settled())
+	o.busy.Store(!o.idle())
+	o.lastActive.Store(o.dir.cfg.Clock.Now().UnixMilli())
+	if o.guest != nil {
+		o.dir.touch(o, o.guest.MemoryBytes())
+	}
+	if o.pool != nil {
+		o.pool.back(o)
+	}
+}
+
+// idle reports that nothing of the instance is unfinished: it could go cold.
+func (o *Object) idle() bool {
+	if o.guest != nil {
+		if _, armed := o.guest.Deadline(); armed {
+			return false
+		}
+	}
+	return o.settled()
+}
+
+// settled reports that nothing but a timer is unfinished.
+func (o *Object) settled() bool {
+	return len(o.events) == 0 && len(o.ops) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0
+}
+
+// armTimer wakes the loop for the guest's next timer.
+func (o *Object) armTimer() {
+	at := int64(0)
+	if o.guest != nil {
+		at, _ = o.guest.Deadline()
+	}
+	if at == o.timerAt {
+		return
+	}
+	if o.timer != nil {
+		o.timer.Stop()
+	}
+	o.timer, o.timerAt = nil, at
+	if at == 0 {
+		return
+	}
+	life := o.life
+	o.timer = o.dir.cfg.Clock.AfterFunc(time.Duration(at-o.dir.cfg.Clock.Mono()), func() {
+		o.post(func() {
+			if o.life == life && o.guest != nil {
+				o.timerAt = 0
+				o.turn(nil, o.guest.Tick)
+			}
+		})
+	})
+}

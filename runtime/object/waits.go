@@ -1,0 +1,100 @@
+package object
+
+import (
+	"errors"
+	"sync"
+)
+
+// ErrCallCycle is the answer to a call for which the object would wait on
+// itself.
+var ErrCallCycle = errors.New("call cycle: the object would wait for itself")
+
+// waits is the wait-for graph of a host. An event waits for the events of its
+// calls; a queued event waits for the unfinished events of a target that
+// takes no other. A call that would close a circle is refused, whichever of
+// the chains comes second.
+type waits struct {
+	mu sync.Mutex
+}
+
+// begin notes that caller waits for callee, which is to be queued at target,
+// unless that would be for ever.
+func (w *waits) begin(caller, callee *Event, target *Object) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := map[*Event]bool{}
+	for _, b := range target.blockers {
+		if w.reaches(b, caller, seen) {
+			return ErrCallCycle
+		}
+	}
+	callee.target, callee.Caller = target, caller
+	caller.calls = append(caller.calls, callee)
+	return nil
+}
+
+// reaches reports whether from waits, over any number of steps, for goal.
+func (w *waits) reaches(from, goal *Event, seen map[*Event]bool) bool {
+	if from == goal {
+		return true
+	}
+	if seen[from] {
+		return false
+	}
+	seen[from] = true
+	for _, c := range from.calls {
+		if c == goal {
+			return true
+		}
+		if c.started {
+			if w.reaches(c, goal, seen) {
+				return true
+			}
+			continue
+		}
+		for _, b := range c.target.blockers {
+			if w.reaches(b, goal, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// end forgets that the caller waits for callee.
+func (w *waits) end(callee *Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if callee.Caller == nil {
+		return
+	}
+	calls := callee.Caller.calls
+	for i, c := range calls {
+		if c == callee {
+			callee.Caller.calls = append(calls[:i:i], calls[i+1:]...)
+			return
+		}
+	}
+}
+
+// start notes that e runs at o; blocks says that o takes no other event now.
+func (w *waits) start(o *Object, e *Event, blocks bool) {
+	w.mu.Lock()
+	e.started = true
+	if blocks {
+		o.blockers = append(o.blockers, e)
+	}
+	w.mu.Unlock()
+}
+
+// stop notes that e blocks o no longer.
+func (w *waits) stop(o *Object, e *Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, b := range o.blockers {
+		if b == e {
+			o.blockers = append(o.blockers[:i:i], o.blockers[i+1:]...)
+			return
+		}
+	}
+}
