@@ -1,0 +1,236 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/holdfast-run/holdfast/runtime/store"
+)
+
+// Engine is a host's durable storage. Its methods may be called from any
+// goroutine. It owns the data directory, one goroutine that waits for syncs,
+// and the open SQLite databases.
+//
+// Lock order: epochs.mu, lifecycle, watermark.search, watermark.mu. The other
+// locks (opened.mu, namespaces.mu, databases.mu) are leaves.
+type Engine struct {
+	cfg  Config
+	db   *pebble.DB
+	lock *pebble.Lock
+
+	lifecycle sync.RWMutex // write-held by Close alone
+	closed    bool
+	failure   atomic.Pointer[error] // first failed sync
+	diskLow   atomic.Bool
+	commits   atomic.Uint64
+
+	syncs      syncer
+	namespaces namespaces
+	watermark  watermark
+	databases  databases
+	epochs     epochs
+	deadSerial atomic.Uint64
+
+	opened struct {
+		mu  sync.Mutex
+		set map[objectKey]struct{}
+	}
+}
+
+var _ store.Engine = (*Engine)(nil)
+
+// objectKey names an object inside an engine.
+type objectKey struct {
+	namespace uint32
+	id        store.ID
+}
+
+// Open opens the data directory, or makes it. It fails with store.ErrLocked
+// if another host has it open and with store.ErrVersion if a newer Holdfast
+// wrote it.
+func Open(cfg Config) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg.withDefaults()}
+	e.opened.set = map[objectKey]struct{}{}
+	if err := e.openPebble(); err != nil {
+		return nil, err
+	}
+	if err := e.load(); err != nil {
+		return nil, errors.Join(err, e.db.Close(), e.lock.Close())
+	}
+	e.databases.open(e.cfg)
+	e.syncs.start(e.cfg.SyncQueueMax, e.fail)
+	return e, nil
+}
+
+func (e *Engine) openPebble() error {
+	if err := e.cfg.FS.MkdirAll(e.cfg.Dir, 0o755); err != nil {
+		return store.Errorf("make %s: %w", e.cfg.Dir, err)
+	}
+	lock, err := pebble.LockDirectory(e.cfg.Dir, e.cfg.FS)
+	if errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.EAGAIN) {
+		return store.Errorf("lock %s: %w", e.cfg.Dir, err)
+	}
+	if err != nil {
+		return store.Errorf("lock %s: %w (%v)", e.cfg.Dir, store.ErrLocked, err)
+	}
+	options := e.cfg.pebbleOptions()
+	defer options.Cache.Unref()
+	options.Lock = lock
+	db, err := pebble.Open(e.cfg.Dir, options)
+	if err != nil {
+		return errors.Join(store.Errorf("open %s: %w", e.cfg.Dir, err), lock.Close())
+	}
+	e.db, e.lock = db, lock
+	return nil
+}
+
+// load reads what the engine keeps in memory.
+func (e *Engine) load() error {
+	if err := e.checkVersion(); err != nil {
+		return err
+	}
+	if err := e.namespaces.load(e.db); err != nil {
+		return err
+	}
+	if err := e.watermark.load(e.db); err != nil {
+		return err
+	}
+	return e.epochs.load(e.db)
+}
+
+// Failed reports the sticky error of the first failed sync.
+func (e *Engine) Failed() error {
+	if p := e.failure.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// fail makes the engine read-only for good.
+func (e *Engine) fail(err error) {
+	wrapped := store.Errorf("sync: %w", err)
+	if e.failure.CompareAndSwap(nil, &wrapped) {
+		e.cfg.Logger.Error("storage: a sync failed; no more writes are taken", "error", err)
+	}
+}
+
+// Close waits for the syncs under way and releases the directory. Objects
+// must be closed before; what they have not committed is dropped.
+func (e *Engine) Close() error {
+	e.lifecycle.Lock()
+	if e.closed {
+		e.lifecycle.Unlock()
+		return nil
+	}
+	e.closed = true
+	e.lifecycle.Unlock()
+	e.syncs.stop()
+	e.databases.close()
+	err := e.db.Close()
+	return errors.Join(err, e.lock.Close())
+}
+
+// writable says whether a batch may be built now.
+func (e *Engine) writable() error {
+	if err := e.Failed(); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrReadOnly, err)
+	}
+	if e.diskLow.Load() || e.commits.Add(1)%diskCheckEveryCommits == 1 {
+		return e.checkDisk()
+	}
+	return nil
+}
+
+// checkDisk refuses writes while the disk is nearly full: Pebble would end
+// the process when it is quite full. A file system that cannot tell is taken
+// to have room.
+func (e *Engine) checkDisk() error {
+	usage, err := e.cfg.FS.GetDiskUsage(e.cfg.Dir)
+	low := err == nil && usage.TotalBytes > 0 && usage.AvailBytes < e.cfg.DiskFreeBytesMin
+	if e.diskLow.Swap(low) != low {
+		e.cfg.Logger.Warn("storage: disk space", "low", low, "available", usage.AvailBytes)
+	}
+	if low {
+		return fmt.Errorf("%w: %d bytes are left", store.ErrDiskFull, usage.AvailBytes)
+	}
+	return nil
+}
+
+// apply makes a batch visible and queues it for its sync; durable is called
+// when that is decided. It owns the batch from here on. This is the one place
+// that writes durably, and the one use of Pebble's ApplyNoSyncWait, which
+// Pebble marks as experimental.
+func (e *Engine) apply(batch *pebble.Batch, durable func(error)) error {
+	e.lifecycle.RLock()
+	defer e.lifecycle.RUnlock()
+	if e.closed {
+		return errors.Join(store.ErrClosed, batch.Close())
+	}
+	if err := e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
+		e.fail(err)
+		return store.Errorf("apply: %w", err)
+	}
+	e.syncs.push(batch, durable)
+	return nil
+}
+
+// write builds a batch outside any object's turn and returns when it is
+// durable.
+func (e *Engine) write(fill func(*pebble.Batch) error) error {
+	if err := e.writable(); err != nil {
+		return err
+	}
+	batch := e.db.NewBatch()
+	if err := fill(batch); err != nil {
+		return errors.Join(err, batch.Close())
+	}
+	done := make(chan error, 1)
+	if err := e.apply(batch, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	return <-done
+}
+
+// read runs fn while the engine is open.
+func (e *Engine) read(fn func() error) error {
+	e.lifecycle.RLock()
+	defer e.lifecycle.RUnlock()
+	if e.closed {
+		return store.ErrClosed
+	}
+	return fn()
+}
+
+// get copies the value under key.
+func (e *Engine) get(key []byte) (value []byte, ok bool, err error) {
+	raw, closer, err := e.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, store.Errorf("read %x: %w", key, err)
+	}
+	value = append(make([]byte, 0, len(raw)), raw...)
+	return value, true, closeRead(closer)
+}
+
+func closeRead(closer io.Closer) error {
+	if err := closer.Close(); err != nil {
+		return store.Errorf("end read: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) nowMs() int64 { return e.cfg.Clock().UnixMilli() }
+
+func fromMs(ms int64) time.Time { return time.UnixMilli(ms) }

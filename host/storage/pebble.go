@@ -1,0 +1,62 @@
+package storage
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+)
+
+// pebbleFormat is raised on purpose, never by an update of the library.
+const pebbleFormat = pebble.FormatValueSeparation
+
+const bloomBitsPerKey = 10
+
+func (c Config) pebbleOptions() *pebble.Options {
+	options := &pebble.Options{
+		FS:                          c.FS,
+		Cache:                       pebble.NewCache(c.CacheBytes),
+		MemTableSize:                c.MemTableBytes,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       pebbleL0CompactionFiles,
+		LBaseMaxBytes:               64 << 20,
+		MaxOpenFiles:                pebbleOpenFilesMax,
+		FormatMajorVersion:          pebbleFormat,
+		Merger:                      merger,
+		Logger:                      pebbleLogger{c.Logger, c.Fatal},
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { c.Logger.Error("storage: background work failed", "error", err) },
+			WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
+				c.Logger.Warn("storage: writes wait for compaction", "reason", info.Reason)
+			},
+			WriteStallEnd: func() { c.Logger.Info("storage: writes go on") },
+		},
+	}
+	for i := range options.Levels {
+		options.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
+	}
+	return options
+}
+
+// pebbleLogger passes Pebble's messages on. Pebble calls Fatalf where it
+// cannot go on and expects it not to return: the message is logged, then
+// Config.Fatal ends the process.
+type pebbleLogger struct {
+	log   *slog.Logger
+	fatal func(string)
+}
+
+func (l pebbleLogger) Infof(format string, args ...any) {}
+
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.log.Error("storage: pebble", "message", fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	l.log.Error("storage: pebble cannot go on", "message", message)
+	l.fatal(message)
+	panic("storage: Config.Fatal returned: " + message)
+}
