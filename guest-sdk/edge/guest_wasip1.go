@@ -58,11 +58,11 @@ func pump() uint32 {
 	return abi.AnswerPumped
 }
 
-// settle runs the new goroutine, and pumps unless it has ended and left none
-// behind.
+// settle runs the new goroutine, and pumps unless every goroutine is known to
+// be parked: those of the base, and those that wait for an operation.
 func settle() uint32 {
 	runtime.Gosched()
-	if runtime.NumGoroutine() <= baseGoroutines {
+	if runtime.NumGoroutine() <= baseGoroutines+guest.parked {
 		return 0
 	}
 	return pump()

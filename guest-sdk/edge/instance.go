@@ -18,6 +18,7 @@ type instance struct {
 	free    []*operation
 	current uint64 // the event whose code runs
 	tx      int    // depth of explicit transactions
+	parked  int    // goroutines that wait in await and have no result yet
 	fetches map[uint64]*Request
 
 	class  *class
@@ -90,6 +91,7 @@ func (in *instance) await(fn bridge.Fn, m message) ([]byte, error) {
 	op := in.operation()
 	in.ops[id] = op
 	event := in.current
+	in.parked++
 	if bridge.Serialize != nil {
 		bridge.Serialize.Unlock()
 	}
@@ -123,6 +125,7 @@ func (in *instance) Complete(id uint32, st abi.Status, payload []byte) bool {
 		return false
 	}
 	delete(in.ops, id)
+	in.parked--
 	op.status, op.payload = st, bytes.Clone(payload)
 	op.done <- struct{}{}
 	return true

@@ -70,7 +70,7 @@ type Object struct {
 	timerAt      int64
 	effects      []gate.Effect
 	undos        []func()
-	inTurn       bool
+	turns        uint64
 	tx           int
 	abort        *abi.AbortRequest
 	buf          []byte
@@ -292,7 +292,7 @@ func internal(st abi.Status) bool {
 // timers that the guest may have armed, and notes what others may see.
 func (o *Object) park() bool {
 	if o.guest != nil && o.guest.ClockRead() {
-		o.turn(nil, o.guest.Tick)
+		o.turn(o.guest.Tick)
 		return false
 	}
 	o.armTimer()
@@ -361,7 +361,7 @@ func (o *Object) armTimer() {
 		o.post(func() {
 			if o.life == life && o.guest != nil {
 				o.timerAt = 0
-				o.turn(nil, o.guest.Tick)
+				o.turn(o.guest.Tick)
 			}
 		})
 	})

@@ -71,7 +71,7 @@ func (o *Object) complete(life uint64, op *operation, st abi.Status, payload []b
 	delete(o.ops, op.id)
 	op.cancel()
 	o.dropCall(op)
-	o.turn(nil, func() error { return o.guest.Complete(op.id, st, payload) })
+	o.turn(func() error { return o.guest.Complete(op.id, st, payload) })
 }
 
 func (o *Object) dropCall(op *operation) {

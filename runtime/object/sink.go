@@ -64,6 +64,6 @@ func (e *Event) Cancel() {
 			return
 		}
 		m := abi.CancelledEvent{Event: e.id}
-		o.turn(nil, func() error { return o.guest.Event(abi.EventCancelled, m.Append(nil)) })
+		o.turn(func() error { return o.guest.Event(abi.EventCancelled, m.Append(nil)) })
 	})
 }

@@ -36,7 +36,7 @@ func (o *Object) deliver(e *Event) {
 		o.sockets.offers[e.Upgrade.Socket.ID()] = e.Upgrade
 	}
 	o.buf = e.Message.Append(o.buf[:0])
-	o.turn(e, func() error { return o.guest.Event(e.Kind, o.buf) })
+	o.turn(func() error { return o.guest.Event(e.Kind, o.buf) })
 	if cap(o.buf) > bufKept {
 		o.buf = nil
 	}
@@ -47,10 +47,9 @@ const bufKept = 16 << 10
 
 // turn enters the guest once and settles what it did: storage commits as one,
 // effects wait for it.
-func (o *Object) turn(e *Event, enter func() error) {
-	o.inTurn = true
+func (o *Object) turn(enter func() error) {
+	o.turns++
 	err := enter()
-	o.inTurn = false
 	if err == nil && o.tx > 0 {
 		err = errors.New("a transaction was left open at the end of its turn")
 	}

@@ -1,0 +1,207 @@
+package hostcall
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/runtime/object"
+	"github.com/holdfast-run/holdfast/runtime/store"
+)
+
+// asyncNamed is every function of shape Async that is served.
+var asyncNamed = map[string]asyncFunc{
+	"sync": func(c *Calls, _ []byte) (uint32, error) {
+		if _, err := c.storage(); err != nil {
+			return 0, err
+		}
+		return c.o.Sync()
+	},
+	"d1_query":   d1Query,
+	"d1_exec":    d1Exec,
+	"stub_fetch": stubFetch,
+	"stub_call":  stubCall,
+	"fetch":      outboundFetch,
+}
+
+func (c *Calls) class(binding string) (*object.Class, error) {
+	if cl := c.app.Namespace(binding); cl != nil {
+		return cl, nil
+	}
+	return nil, &object.Error{Status: abi.NotFound, Message: "the app has no Durable Object binding " + quote(binding)}
+}
+
+func quote(s string) string { return `"` + s + `"` }
+
+func idFromName(c *Calls, req []byte) ([]byte, error) {
+	var m abi.IDRequest
+	if err := m.Decode(req); err != nil {
+		return nil, err
+	}
+	cl, err := c.class(m.Binding)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(object.IDFromName(cl.Namespace, m.Text).String()), nil
+}
+
+func idFromString(c *Calls, req []byte) ([]byte, error) {
+	var m abi.IDRequest
+	if err := m.Decode(req); err != nil {
+		return nil, err
+	}
+	cl, err := c.class(m.Binding)
+	if err != nil {
+		return nil, err
+	}
+	id, err := object.IDFromString(cl.Namespace, m.Text)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(id.String()), nil
+}
+
+func idUnique(c *Calls, req []byte) ([]byte, error) {
+	var m abi.IDRequest
+	if err := m.Decode(req); err != nil {
+		return nil, err
+	}
+	cl, err := c.class(m.Binding)
+	if err != nil {
+		return nil, err
+	}
+	var random [16]byte
+	c.app.Random(random[:])
+	return []byte(object.UniqueID(cl.Namespace, random[:]).String()), nil
+}
+
+// ref names the object that a stub means: by name, or by the text of its id.
+func ref(cl *object.Class, id, name string) (store.Ref, error) {
+	if name == "" && id == "" {
+		return store.Ref{}, invalid("a stub needs an id or a name")
+	}
+	if name != "" {
+		r := object.RefByName(cl.Namespace, name)
+		if id != "" && id != r.ID.String() {
+			return store.Ref{}, invalid("the id is not that of the name %s", quote(name))
+		}
+		return r, nil
+	}
+	parsed, err := object.IDFromString(cl.Namespace, id)
+	return store.Ref{Namespace: cl.Namespace, ID: parsed}, err
+}
+
+func stubFetch(c *Calls, req []byte) (uint32, error) {
+	var m abi.StubFetchRequest
+	if err := m.Decode(req); err != nil {
+		return 0, err
+	}
+	cl, err := c.class(m.Binding)
+	if err != nil {
+		return 0, err
+	}
+	r, err := ref(cl, m.ID, m.Name)
+	if err != nil {
+		return 0, err
+	}
+	f := &abi.FetchEvent{Request: m.Request}
+	f.Request.Body = bytes.Clone(m.Request.Body)
+	e := &object.Event{Kind: abi.EventFetch, Message: f, Bytes: len(req)}
+	if m.Upgrade != 0 {
+		if e.Upgrade = c.o.Offered(m.Upgrade); e.Upgrade == nil {
+			return 0, &object.Error{Status: abi.NotFound, Message: "stub_fetch: the upgrade is not on offer"}
+		}
+		f.Upgrade = m.Upgrade
+	}
+	return c.o.CallObject(m.Event, cl, r, e)
+}
+
+func stubCall(c *Calls, req []byte) (uint32, error) {
+	var m abi.StubCallRequest
+	if err := m.Decode(req); err != nil {
+		return 0, err
+	}
+	if len(m.Payload) > abi.CallBytesMax {
+		return 0, &object.Error{Status: abi.TooLarge, Message: "stub_call: the argument is over 32 MiB"}
+	}
+	cl, err := c.class(m.Binding)
+	if err != nil {
+		return 0, err
+	}
+	r, err := ref(cl, m.ID, m.Name)
+	if err != nil {
+		return 0, err
+	}
+	e := &object.Event{
+		Kind: abi.EventCall, Bytes: len(req),
+		Message: &abi.CallEvent{Method: m.Method, Payload: bytes.Clone(m.Payload)},
+	}
+	return c.o.CallObject(m.Event, cl, r, e)
+}
+
+// answer completes an operation with a message or an error.
+func answer(done func(abi.Status, []byte), m object.Message, err error) {
+	if err == nil {
+		done(abi.OK, m.Append(nil))
+		return
+	}
+	st, f := object.Describe(err)
+	done(st, f.Append(nil))
+}
+
+func d1Query(c *Calls, req []byte) (uint32, error) {
+	m := new(abi.D1QueryRequest)
+	if err := m.Decode(bytes.Clone(req)); err != nil {
+		return 0, err
+	}
+	if len(m.Statements) > abi.D1StatementsMax {
+		return 0, &object.Error{Status: abi.TooLarge, Message: "d1_query: over 10,000 statements"}
+	}
+	db := c.app.D1
+	return c.o.Start(func(ctx context.Context, done func(abi.Status, []byte)) {
+		go func() {
+			rs, err := db.Query(ctx, m)
+			if err != nil {
+				answer(done, nil, err)
+				return
+			}
+			answer(done, rs, nil)
+		}()
+	})
+}
+
+func d1Exec(c *Calls, req []byte) (uint32, error) {
+	m := new(abi.D1ExecRequest)
+	if err := m.Decode(req); err != nil {
+		return 0, err
+	}
+	db := c.app.D1
+	return c.o.Start(func(ctx context.Context, done func(abi.Status, []byte)) {
+		go func() {
+			r, err := db.Exec(ctx, m)
+			if err != nil {
+				answer(done, nil, err)
+				return
+			}
+			answer(done, r, nil)
+		}()
+	})
+}
+
+func outboundFetch(c *Calls, req []byte) (uint32, error) {
+	m := new(abi.FetchRequest)
+	if err := m.Decode(bytes.Clone(req)); err != nil {
+		return 0, err
+	}
+	out := c.app.Outbound
+	return c.o.Start(func(ctx context.Context, done func(abi.Status, []byte)) {
+		go func() {
+			r, err := out.Fetch(ctx, &m.Request)
+			if err != nil {
+				answer(done, nil, err)
+				return
+			}
+			answer(done, r, nil)
+		}()
+	})
+}
