@@ -86,12 +86,23 @@ func (e *Engine) openPebble() error {
 	options := e.cfg.pebbleOptions()
 	defer options.Cache.Unref()
 	options.Lock = lock
-	db, err := pebble.Open(e.cfg.Dir, options)
+	db, err := openRecovered(e.cfg.Dir, options)
 	if err != nil {
 		return errors.Join(store.Errorf("open %s: %w", e.cfg.Dir, err), lock.Close())
 	}
 	e.db, e.lock = db, lock
 	return nil
+}
+
+// openRecovered turns Pebble's panic, when it cannot move a marker file,
+// into an error.
+func openRecovered(dir string, options *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("pebble: %v", fault)
+		}
+	}()
+	return pebble.Open(dir, options)
 }
 
 // load reads what the engine keeps in memory.

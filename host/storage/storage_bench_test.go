@@ -87,7 +87,7 @@ func BenchmarkKVTurn(b *testing.B) {
 	}
 }
 
-func exec(o store.Object, query string, args ...abi.Value) error {
+func runSQL(o store.Object, query string, args ...abi.Value) error {
 	c, err := o.Exec(query, args)
 	if err != nil {
 		return err
@@ -97,14 +97,14 @@ func exec(o store.Object, query string, args ...abi.Value) error {
 
 func sqlTurn(o store.Object, n int) error {
 	if n == 0 {
-		if err := exec(o, "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, body BLOB)"); err != nil {
+		if err := runSQL(o, "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, body BLOB)"); err != nil {
 			return err
 		}
 	}
 	if err := o.Put("counter", benchValue[:16]); err != nil {
 		return err
 	}
-	return exec(o, "INSERT OR REPLACE INTO t VALUES (?, ?)", abi.Integer(int64(n%512)), abi.Blob(benchValue))
+	return runSQL(o, "INSERT OR REPLACE INTO t VALUES (?, ?)", abi.Integer(int64(n%512)), abi.Blob(benchValue))
 }
 
 func BenchmarkKVAndSQLTurn(b *testing.B) {
@@ -187,7 +187,7 @@ func BenchmarkOpenDatabase(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := exec(o, "SELECT 1"); err != nil {
+		if err := runSQL(o, "SELECT 1"); err != nil {
 			b.Fatal(err)
 		}
 		if err := o.Close(); err != nil {
