@@ -16,6 +16,9 @@ import (
 // except []byte, which is kept as it is.
 type KV struct{ in *instance }
 
+// Entry is a key and its value.
+type Entry = abi.KVEntry
+
 // Get is the value under key; it is the caller's.
 func (kv *KV) Get(key string) (value []byte, ok bool, err error) {
 	out, err := kv.in.sync(bridge.KVGet, &abi.KeyRequest{Key: key})
@@ -47,11 +50,11 @@ func (kv *KV) GetMany(keys ...string) (map[string][]byte, error) {
 
 // Put sets one value.
 func (kv *KV) Put(key string, value []byte) error {
-	return kv.PutMany(abi.KVEntry{Key: key, Value: value})
+	return kv.PutMany(Entry{Key: key, Value: value})
 }
 
 // PutMany sets up to 128 values.
-func (kv *KV) PutMany(entries ...abi.KVEntry) error {
+func (kv *KV) PutMany(entries ...Entry) error {
 	return kv.in.post(bridge.KVPut, &abi.KVEntries{Entries: entries})
 }
 

@@ -255,8 +255,11 @@ func (o *Object) wanted(e *Event) bool {
 	handlers := o.class.Current.Load().Handlers
 	switch m := e.Message.(type) {
 	case *abi.SocketCloseEvent:
-		o.forget(m.Socket)
-		return handlers&abi.HandlesSocketClose != 0
+		if o.closed(m.Socket) && handlers&abi.HandlesSocketClose != 0 {
+			return true
+		}
+		o.forget(e)
+		return false
 	case *abi.SocketOpenEvent, *abi.SocketMessageEvent, *abi.SocketErrorEvent:
 		return handlers&flag(e.Kind) != 0
 	case *abi.AlarmEvent:
@@ -272,6 +275,7 @@ func (o *Object) wanted(e *Event) bool {
 // refuse answers an event for which there is no instance.
 func (o *Object) refuse(e *Event, err error) {
 	o.dir.waits.end(e)
+	o.forget(e)
 	st, f := describe(err)
 	if e.Kind == abi.EventAlarm {
 		o.alarmFailed(err, !internal(st))

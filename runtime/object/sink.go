@@ -43,10 +43,24 @@ func (o *Object) SocketFailed(id uint64, err error) {
 	_ = o.push(&Event{Kind: abi.EventSocketError, Message: &abi.SocketErrorEvent{Socket: id, Message: err.Error()}}) // its close is what counts
 }
 
-// forget takes a closed socket out of the object's tables.
-func (o *Object) forget(id uint64) {
-	if m := o.sockets.members[id]; m != nil {
-		o.sockets.leave(m)
+// closed takes a closed socket off the lists and reports whether it was one
+// of the object's. Its handler may still ask for tags and attachment.
+func (o *Object) closed(id uint64) bool {
+	m := o.sockets.members[id]
+	if m == nil {
+		return false
+	}
+	if !m.closing {
+		m.closing = true
+		o.sockets.unlist(m)
+	}
+	return true
+}
+
+// forget drops what is known of a closed socket.
+func (o *Object) forget(e *Event) {
+	if m, ok := e.Message.(*abi.SocketCloseEvent); ok {
+		delete(o.sockets.members, m.Socket)
 		o.socketCount.Store(int64(len(o.sockets.members)))
 	}
 }

@@ -88,6 +88,7 @@ func (o *Object) finished(e *Event, f gate.Effect) {
 	e.done = true
 	delete(o.events, e.id)
 	o.dir.waits.stop(o, e)
+	o.forget(e)
 	if e.Upgrade != nil {
 		delete(o.sockets.offers, e.Upgrade.Socket.ID())
 	}
@@ -274,6 +275,7 @@ func (o *Object) discard(st abi.Status, f abi.Failure) {
 	o.events = nil
 	for _, e := range events {
 		o.dir.waits.stop(o, e)
+		o.forget(e)
 		if e.Upgrade != nil && !e.Upgrade.Accepted {
 			e.Upgrade.Socket.Drop()
 		}

@@ -74,8 +74,8 @@ func statementEnd(sql string) int {
 // trigger follows the words of a statement.
 type trigger struct {
 	words     int
-	create    bool // the statement begins with CREATE
-	is        bool // ... TRIGGER
+	create    bool // all so far is CREATE [TEMP]
+	is        bool // it began with CREATE [TEMP] TRIGGER
 	semicolon bool // the last token was a semicolon
 	end       bool // ... followed by END
 }
@@ -85,8 +85,12 @@ func (t *trigger) see(word string) {
 	switch {
 	case t.words == 1:
 		t.create = strings.EqualFold(word, "create")
-	case t.create && t.words <= 3 && strings.EqualFold(word, "trigger"):
+	case !t.create:
+	case strings.EqualFold(word, "trigger"):
 		t.is = true
+		t.create = false
+	case t.words > 2 || !strings.EqualFold(word, "temp") && !strings.EqualFold(word, "temporary"):
+		t.create = false
 	}
 	t.end = t.semicolon && strings.EqualFold(word, "end")
 	t.semicolon = false

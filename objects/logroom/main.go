@@ -1,0 +1,7 @@
+// Command logroom is the guest of the logs app: package room registers its
+// worker and its class.
+package main
+
+import _ "github.com/holdfast-run/holdfast/objects/logroom/room"
+
+func main() {}

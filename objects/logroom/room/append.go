@@ -1,0 +1,173 @@
+package room
+
+import (
+	"encoding/json"
+	"sort"
+	"strconv"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+)
+
+// post appends one event.
+func (r *Room) post(req *edge.Request) (*edge.Response, error) {
+	f, err := parse(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	in, err := f.entryOf("")
+	if err != nil {
+		return nil, err
+	}
+	e, fresh, err := r.append(in)
+	if err != nil {
+		return nil, err
+	}
+	status := 201
+	if !fresh {
+		status = 200
+	}
+	return edge.JSONBytes(status, e.appendJSON(nil, r.meta.ID, nil)), nil
+}
+
+// postBatch appends events as one: all or none, with consecutive seqs.
+func (r *Room) postBatch(req *edge.Request) (*edge.Response, error) {
+	f, err := parse(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	raws, err := f.list("events")
+	if err != nil {
+		return nil, err
+	}
+	if len(raws) == 0 {
+		return nil, bad("events must not be empty")
+	}
+	if len(raws) > BatchMax {
+		return nil, tooLarge("events has " + strconv.Itoa(len(raws)) + " entries, at most 500 are taken")
+	}
+	entries := make([]entry, len(raws))
+	for i, raw := range raws {
+		var ef fields
+		if json.Unmarshal(raw, &ef) != nil || ef == nil {
+			return nil, bad("events[" + strconv.Itoa(i) + "] must be an object")
+		}
+		if entries[i], err = ef.entryOf(""); err != nil {
+			p := err.(*problem)
+			return nil, &problem{p.status, p.code, "events[" + strconv.Itoa(i) + "]." + p.message}
+		}
+	}
+	return r.appendAll(entries)
+}
+
+func (r *Room) appendAll(entries []entry) (*edge.Response, error) {
+	b := []byte(`{"events":[`)
+	status := 200
+	for i, in := range entries {
+		e, fresh, err := r.append(in)
+		if err != nil {
+			r.state.Abort("batch append: " + err.Error()) // all or none
+		}
+		if fresh {
+			status = 201
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = e.appendJSON(b, r.meta.ID, nil)
+	}
+	return edge.JSONBytes(status, append(b, "]}"...)), nil
+}
+
+// append gives an entry its seq, stores it and tells the sockets. Nobody
+// hears of it before it is durable: the gate sees to that. A key that was
+// used before answers the first event.
+func (r *Room) append(in entry) (e Event, fresh bool, err error) {
+	if in.key != "" {
+		seq, ok, err := edge.Get[int64](r.kv(), keyPrefix+in.key)
+		if err != nil {
+			return e, false, err
+		}
+		if ok {
+			e, err := r.event(seq)
+			return e, false, err
+		}
+	}
+	e = Event{Seq: r.head + 1, AuthorID: in.author, Content: in.content, Key: in.key, CreatedAt: max(r.state.Now().UnixMilli(), r.last)}
+	if err := r.store(&e); err != nil {
+		return e, false, err
+	}
+	if err := r.due(); err != nil {
+		return e, false, err
+	}
+	r.state.Broadcast(edge.Message{Data: e.appendFrame(nil, r.meta.ID)}, r.exceptBehind()...)
+	r.outbox.kick(r)
+	return e, true, nil
+}
+
+// store writes an event, its key and the head.
+func (r *Room) store(e *Event) error {
+	entries := make([]edge.Entry, 0, 3)
+	entries = append(entries,
+		edge.Entry{Key: eventKey(e.Seq), Value: e.record()},
+		edge.Entry{Key: headKey, Value: strconv.AppendInt(nil, e.Seq, 10)})
+	if e.Key != "" {
+		entries = append(entries, edge.Entry{Key: keyPrefix + e.Key, Value: strconv.AppendInt(nil, e.Seq, 10)})
+	}
+	if err := r.kv().PutMany(entries...); err != nil {
+		return err
+	}
+	r.head, r.last = e.Seq, max(r.last, e.CreatedAt)
+	if len(r.recent) >= 2*recentMax {
+		r.recent = append(r.recent[:0:0], r.recent[len(r.recent)-recentMax:]...)
+	}
+	r.recent = append(r.recent, *e)
+	return nil
+}
+
+// recentFrom is the place in recent of the first event from seq on.
+func (r *Room) recentFrom(seq int64) int {
+	return sort.Search(len(r.recent), func(i int) bool { return r.recent[i].Seq >= seq })
+}
+
+// event reads one event by its seq.
+func (r *Room) event(seq int64) (Event, error) {
+	if i := r.recentFrom(seq); i < len(r.recent) && r.recent[i].Seq == seq {
+		return r.recent[i], nil
+	}
+	b, ok, err := r.kv().Get(eventKey(seq))
+	if err != nil {
+		return Event{}, err
+	}
+	if !ok {
+		return Event{}, notFound("the first event of this key is past its retention")
+	}
+	return eventOf(eventKey(seq), b)
+}
+
+// span reads events with after < seq < before in order, at most limit.
+func (r *Room) span(after, before int64, limit int, reverse bool, yield func(*Event) bool) error {
+	if n := len(r.recent); n > 0 && after+1 >= r.recent[0].Seq && !reverse {
+		for i := r.recentFrom(after + 1); i < n && limit > 0; i++ {
+			if r.recent[i].Seq >= before || !yield(&r.recent[i]) {
+				return nil
+			}
+			limit--
+		}
+		return nil
+	}
+	o := edge.ListOptions{Prefix: eventPrefix, Start: eventKey(max(after, 0) + 1), Reverse: reverse, Limit: limit}
+	if before <= r.head {
+		o.End = eventKey(max(before, 0))
+	}
+	entries, failed := r.kv().List(o)
+	for k, v := range entries {
+		e, err := eventOf(k, v)
+		if err != nil {
+			return err
+		}
+		if !yield(&e) {
+			return nil
+		}
+	}
+	return failed()
+}

@@ -1,0 +1,56 @@
+package room
+
+import (
+	"math"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+)
+
+// deleteChunk is how many keys one call deletes.
+const deleteChunk = 128
+
+// retain deletes the room's events that are past their time, and leaves
+// D1's to the outbox. It runs once a day. Seqs are never given again.
+func (r *Room) retain() error {
+	now := r.state.Now()
+	cutoff := now.AddDate(0, 0, -int(*r.meta.RetentionDays)).UnixMilli()
+	var keys []string
+	purged := int64(0)
+	err := r.span(0, math.MaxInt64, math.MaxInt32, false, func(e *Event) bool {
+		if e.CreatedAt >= cutoff {
+			return r.meta.Unordered
+		}
+		keys = append(keys, eventKey(e.Seq))
+		if e.Key != "" {
+			keys = append(keys, keyPrefix+e.Key)
+		}
+		purged = e.Seq
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for len(keys) > 0 {
+		n := min(len(keys), deleteChunk)
+		if _, err := r.kv().DeleteMany(keys[:n]...); err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
+	if purged > 0 {
+		r.recent = nil
+		if err := r.remember(); err != nil {
+			return err
+		}
+		r.outbox.state.Purged = max(r.outbox.state.Purged, purged)
+		r.outbox.state.PurgeDue = cutoff
+	}
+	r.outbox.state.RetainAt = now.Add(retainEvery).UnixMilli()
+	return r.outbox.save(r)
+}
+
+// purgeD1 deletes from D1 what retain has deleted here.
+func (r *Room) purgeD1(db *edge.D1) error {
+	_, err := db.Prepare("DELETE FROM log_events WHERE log_id = ? AND created_at < ?").Bind(r.meta.ID, r.outbox.state.PurgeDue).Run()
+	return err
+}
