@@ -40,6 +40,14 @@ type Frames func(binary bool, data []byte) []byte
 type Offer struct {
 	Socket   Socket
 	Accepted bool // written on the accepting object's loop before it answers
+	owner    *Object
+}
+
+// Opened tells the object that accepted the socket that its handshake is done.
+func (f *Offer) Opened() {
+	if f.owner != nil {
+		f.owner.SocketOpened(f.Socket.ID())
+	}
 }
 
 // member is an accepted socket of an object.
@@ -177,7 +185,7 @@ func (o *Object) Accept(id uint64, tags []string, hibernate bool) error {
 		return refusal(abi.TooLarge, "ws_accept: %d distinct tags, expected at most %d", len(distinct), abi.TagsMax)
 	}
 	m := &member{sock: offer.Socket, tags: distinct}
-	offer.Accepted = true
+	offer.Accepted, offer.owner = true, o
 	o.sockets.join(m)
 	o.socketCount.Store(int64(len(o.sockets.members)))
 	m.sock.Bind(o)

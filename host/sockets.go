@@ -1,0 +1,62 @@
+package host
+
+import (
+	"sync"
+
+	"github.com/holdfast-run/holdfast/host/socket"
+	"github.com/holdfast-run/holdfast/runtime/object"
+)
+
+// connection joins a socket of the socket layer and the object that has
+// accepted it.
+type connection struct {
+	*socket.Socket
+
+	mu   sync.Mutex
+	sink object.SocketSink
+}
+
+var _ object.Socket = (*connection)(nil)
+var _ socket.Events = (*connection)(nil)
+
+// newConnection makes the object's side of an offered socket.
+func newConnection(k *socket.Socket) *connection {
+	c := &connection{Socket: k}
+	k.SetEvents(c)
+	return c
+}
+
+// Bind says who gets the socket's events.
+func (c *connection) Bind(s object.SocketSink) {
+	c.mu.Lock()
+	c.sink = s
+	c.mu.Unlock()
+}
+
+func (c *connection) bound() object.SocketSink {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sink
+}
+
+// Message is the socket layer's.
+func (c *connection) Message(k *socket.Socket, binary bool, data []byte) error {
+	if s := c.bound(); s != nil {
+		return s.SocketMessage(k.ID(), binary, data)
+	}
+	return nil
+}
+
+// Closed is the socket layer's.
+func (c *connection) Closed(k *socket.Socket, code int, reason string, wasClean bool) {
+	if s := c.bound(); s != nil {
+		s.SocketClosed(k.ID(), code, reason, wasClean)
+	}
+}
+
+// Failed is the socket layer's.
+func (c *connection) Failed(k *socket.Socket, err error) {
+	if s := c.bound(); s != nil {
+		s.SocketFailed(k.ID(), err)
+	}
+}
