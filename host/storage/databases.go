@@ -15,9 +15,17 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// Connect opens a SQLite connection for a data source name of the engine's
-// own file system. closer ends it.
-type Connect func(dsn string) (conn *sqlite3.Conn, closer io.Closer, err error)
+// Connect opens a SQLite connection to Engine.DSN; closer ends it. The engine
+// calls it for one database at a time.
+type Connect func() (conn *sqlite3.Conn, closer io.Closer, err error)
+
+// outsideName is the file that a Connect opens: always the same name, so that
+// an opener that is costly to make for a name is made once.
+const outsideName = "/outside"
+
+// DSN is the data source name for a Connect. It opens something only while
+// the engine calls one.
+func (e *Engine) DSN() string { return e.databases.dsn(outsideName) }
 
 // databases keeps the open SQLite databases. A database is idle, and then in
 // the list and of one object alone, or in a turn, and then of its loop. The
@@ -33,6 +41,8 @@ type databases struct {
 	count   int // open, idle or in a turn
 	idle    list.List
 	opening map[string]*pageFile // by file name, while SQLite opens it
+
+	outside sync.Mutex // held around a Connect, before mu
 }
 
 // vfsSerial keeps the engines of a process apart in SQLite's registry.
@@ -122,12 +132,14 @@ func (d *databases) forget(o *Object) error {
 	return db.close()
 }
 
-// connect opens a connection to file.
-func (d *databases) connect(prefix []byte, file *pageFile, connect Connect) (*sqlite3.Conn, io.Closer, error) {
-	if connect == nil {
-		connect = d.direct
-	}
+// connect opens a connection to file, through outside if that is set.
+func (d *databases) connect(prefix []byte, file *pageFile, outside Connect) (*sqlite3.Conn, io.Closer, error) {
 	name := "/" + hex.EncodeToString(prefix[1:])
+	if outside != nil {
+		d.outside.Lock()
+		defer d.outside.Unlock()
+		name = outsideName
+	}
 	d.mu.Lock()
 	d.opening[name] = file
 	d.mu.Unlock()
@@ -136,18 +148,18 @@ func (d *databases) connect(prefix []byte, file *pageFile, connect Connect) (*sq
 		delete(d.opening, name)
 		d.mu.Unlock()
 	}()
-	return connect("file:" + name + "?vfs=" + d.vfsName)
-}
-
-// direct is the default Connect.
-func (d *databases) direct(dsn string) (*sqlite3.Conn, io.Closer, error) {
+	if outside != nil {
+		return outside()
+	}
 	ctx := sqlite3.WithMaxMemory(context.Background(), d.memory)
-	conn, err := sqlite3.OpenContext(ctx, dsn)
+	conn, err := sqlite3.OpenContext(ctx, d.dsn(name))
 	if err != nil {
 		return nil, nil, err
 	}
 	return conn, conn, nil
 }
+
+func (d *databases) dsn(name string) string { return "file:" + name + "?vfs=" + d.vfsName }
 
 // fileSystem is the engine's file system for SQLite: main databases whose
 // opening an object has announced, and nothing else that would last.
@@ -325,10 +337,12 @@ func (o *Object) openDatabase() (db *database, err error) {
 // configure sets what the guest cannot change, then closes the sandbox.
 func (o *Object) configure(db *database) error {
 	pagesMax := o.engine.cfg.ObjectBytesMax / int64(db.file.pageBytes)
+	cacheKiB := o.options.CacheKiB
+	setDefault(&cacheKiB, o.engine.cfg.SQLCacheKiB)
 	pragmas := fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=NONE; PRAGMA locking_mode=EXCLUSIVE;
 		PRAGMA synchronous=OFF; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA journal_mode=MEMORY;
 		PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA max_page_count=%d`,
-		db.file.pageBytes, o.engine.cfg.SQLCacheKiB, min(pagesMax, sqlPagesMax))
+		db.file.pageBytes, cacheKiB, min(pagesMax, sqlPagesMax))
 	if err := db.conn.Exec(pragmas); err != nil {
 		return err
 	}

@@ -104,6 +104,14 @@ func (o *Object) start(s *statement, args []abi.Value) (*cursor, error) {
 	return c, nil
 }
 
+// OpenSQL gives the turn its database, as the first Exec would.
+func (o *Object) OpenSQL() error {
+	if err := o.usable(); err != nil {
+		return err
+	}
+	return o.takeSQL()
+}
+
 // takeSQL gives the turn its database.
 func (o *Object) takeSQL() (err error) {
 	if o.session != nil {

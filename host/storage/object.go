@@ -36,14 +36,16 @@ var _ store.Object = (*Object)(nil)
 
 // ObjectOptions change how an object's SQL database is opened and used.
 type ObjectOptions struct {
-	// Connect opens the SQLite connection for a data source name. Default:
-	// the driver itself.
+	// Connect opens the object's SQLite connection. Default: the driver
+	// itself.
 	Connect Connect
 	// BeginAlways puts read-only statements into the turn's transaction too,
 	// so that connection-wide pragmas have no effect.
 	BeginAlways bool
 	// PageBytes is the page size of a new database. Default 1,024.
 	PageBytes int
+	// CacheKiB is the page cache of the open database. Default the engine's.
+	CacheKiB int
 }
 
 // Open gives the storage of one object.

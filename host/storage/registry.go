@@ -6,12 +6,17 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/holdfast-run/holdfast/runtime/store"
 )
+
+// ReservedNamespace begins the names of namespaces that are the host's own.
+// List leaves them out unless it is asked for one by name.
+const ReservedNamespace = "_"
 
 // metaKey is the key of an object's record.
 func metaKey(namespace uint32, id store.ID) []byte {
@@ -98,7 +103,9 @@ func (e *Engine) Count(namespace string) (count int64, err error) {
 func (e *Engine) List(namespace, prefix, cursor string, limit int) (infos []store.Info, next string, err error) {
 	names := []string{namespace}
 	if namespace == "" {
-		names = e.namespaces.names()
+		names = slices.DeleteFunc(e.namespaces.names(), func(name string) bool {
+			return strings.HasPrefix(name, ReservedNamespace)
+		})
 	}
 	after, err := decodeListCursor(cursor)
 	if err != nil {

@@ -1,0 +1,169 @@
+package d1
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/host/storage/sqltext"
+)
+
+// Statement is SQL with its parameters. The text may hold several statements,
+// of which the last takes the parameters and gives the result.
+type Statement struct {
+	SQL    string
+	Params []abi.Value
+}
+
+// Meta is what D1 tells of a statement besides its rows.
+type Meta struct {
+	DurationMs  float64
+	Changes     int64 // rows changed, by triggers too
+	LastRowID   int64
+	ChangedDB   bool
+	SizeAfter   int64 // bytes; 0 if a remote server does not tell
+	RowsRead    int64 // see storage's cursor; rows returned, for a remote one
+	RowsWritten int64
+}
+
+// Result is the outcome of one statement. The caller owns it.
+type Result struct {
+	Columns []string // duplicates are kept
+	Rows    [][]abi.Value
+	Meta    Meta
+}
+
+// Query runs statements as one transaction and returns when it is durable: on
+// an error nothing has happened. Without batch there is one statement. A
+// bookmark of an earlier answer needs no wait: a database has one copy. The
+// new bookmark is "" for a remote database.
+//
+// Query may be called from any goroutine; queries of one database run one
+// after the other.
+func (h *Host) Query(ctx context.Context, src Source, statements []Statement, batch bool, bookmark string) ([]Result, string, error) {
+	if !batch && len(statements) != 1 {
+		return nil, "", fault(KindInvalid, "a query that is no batch has one statement, not %d", len(statements))
+	}
+	return h.run(ctx, src, statements)
+}
+
+// Exec runs the lines of sql, each a query without parameters, as one
+// transaction; blank lines and comments do not count.
+func (h *Host) Exec(ctx context.Context, src Source, sql string) (count int, durationMs float64, err error) {
+	var statements []Statement
+	for _, line := range strings.Split(strings.TrimSpace(sql), "\n") {
+		statements = append(statements, Statement{SQL: line})
+	}
+	results, _, err := h.run(ctx, src, statements)
+	for _, r := range results {
+		durationMs += r.Meta.DurationMs
+	}
+	return len(results), durationMs, err
+}
+
+// run is one turn of a database.
+func (h *Host) run(ctx context.Context, src Source, statements []Statement) ([]Result, string, error) {
+	statements, err := h.effective(statements)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.QueryTimeout)
+	defer cancel()
+	db, err := h.acquire(src)
+	if err != nil {
+		return nil, "", err
+	}
+	defer h.release(db)
+	if err := db.queue.enter(ctx); err != nil {
+		return nil, "", err
+	}
+	done := func() error { return nil }
+	results, err := func() ([]Result, error) {
+		defer db.queue.leave()
+		results, durable, err := db.backend.transact(ctx, statements)
+		if durable != nil {
+			done = durable
+		}
+		return results, err
+	}()
+	if err == nil {
+		err = done()
+	}
+	if err != nil {
+		return nil, "", describe(ctx, err)
+	}
+	return results, db.backend.bookmark(), nil
+}
+
+// indentedComment is what the service takes out of a query before it asks
+// whether anything is left. A comment at the very start stays, and is then
+// found to be no statement.
+var indentedComment = regexp.MustCompile(`(?m)^\s+--.*`)
+
+// effective leaves out statements without any SQL and checks the rest.
+func (h *Host) effective(statements []Statement) ([]Statement, error) {
+	if len(statements) > h.cfg.StatementsMax {
+		return nil, fault(KindInvalid, "%d statements, at most %d are taken at once", len(statements), h.cfg.StatementsMax)
+	}
+	kept := make([]Statement, 0, len(statements))
+	for _, s := range statements {
+		if strings.TrimSpace(s.SQL) == "" {
+			continue
+		}
+		if strings.Contains(s.SQL, "--") && strings.TrimSpace(indentedComment.ReplaceAllString(s.SQL, "")) == "" {
+			continue
+		}
+		if sqltext.Blank(s.SQL) {
+			return nil, fault(KindSQL, "%s", textComment)
+		}
+		kept = append(kept, s)
+	}
+	if len(kept) == 0 {
+		return nil, fault(KindSQL, "%s", textNoStatement)
+	}
+	return kept, nil
+}
+
+// queue lets one query at a time to a database.
+type queue struct {
+	slot    chan struct{} // holds one token while the database is free
+	waiting chan struct{} // holds one for each query that waits or runs
+}
+
+func newQueue(max int) *queue {
+	q := &queue{slot: make(chan struct{}, 1), waiting: make(chan struct{}, max+1)}
+	q.slot <- struct{}{}
+	return q
+}
+
+// enter waits for the database; leave must follow if there is no error.
+func (q *queue) enter(ctx context.Context) error {
+	select {
+	case q.waiting <- struct{}{}:
+	default:
+		return &Error{Kind: KindOverloaded, Message: textQueueFull, Retryable: true}
+	}
+	select {
+	case <-q.slot:
+		return nil
+	case <-ctx.Done():
+		<-q.waiting
+		if errors.Is(context.Cause(ctx), context.Canceled) {
+			return &Error{Kind: KindCanceled, Message: "The query was canceled.", Cause: ctx.Err()}
+		}
+		return &Error{Kind: KindOverloaded, Message: textQueueSlow, Retryable: true, Cause: ctx.Err()}
+	}
+}
+
+func (q *queue) leave() {
+	<-q.waiting
+	q.slot <- struct{}{}
+}
+
+// milliseconds since start.
+func milliseconds(start time.Time) float64 {
+	return float64(time.Since(start)) / float64(time.Millisecond)
+}

@@ -1,0 +1,208 @@
+package d1
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/host/storage/sqltext"
+	"github.com/holdfast-run/holdfast/runtime/store"
+)
+
+// remote is a database on a libSQL server. What it sends is checked as far as
+// the server does not do it as D1 would.
+type remote struct {
+	host *Host
+	pool *sql.DB
+}
+
+func (r *remote) bookmark() string { return "" }
+
+func (r *remote) close() error { return r.pool.Close() }
+
+// plan is a statement that has been checked. Where a Statement was several,
+// only the last of them has show set.
+type plan struct {
+	sql    string
+	params []abi.Value
+	show   bool
+}
+
+// transact sends a single statement as it is, and several between a BEGIN and
+// a COMMIT.
+func (r *remote) transact(ctx context.Context, statements []Statement) (_ []Result, _ func() error, err error) {
+	defer func() {
+		if fault := recover(); fault != nil { // the client, on an answer that it did not expect
+			err = &Error{Kind: KindUnavailable, Message: textConnection, Retryable: true, Cause: fmt.Errorf("d1: %v", fault)}
+		}
+		err = remoteError(ctx, err)
+	}()
+	plans, err := plansOf(statements)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := r.pool.Conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	s := &session{conn: conn, budget: r.host.cfg.ResultBytesMax, limit: r.host.cfg.ResultBytesMax}
+	if len(plans) == 1 {
+		result, err := s.statement(ctx, plans[0])
+		return []Result{result}, nil, err
+	}
+	results, err := s.transaction(ctx, plans)
+	return results, nil, err
+}
+
+func plansOf(statements []Statement) ([]plan, error) {
+	var plans []plan
+	for _, s := range statements {
+		pieces := sqltext.Split(s.SQL)
+		for i, piece := range pieces {
+			p := plan{show: i == len(pieces)-1}
+			var params int
+			p.sql, params = sqltext.Number(piece)
+			if err := checkPlan(piece, params, p.show); err != nil {
+				return nil, err
+			}
+			if p.show {
+				p.params = s.Params
+				if params != len(s.Params) {
+					return nil, fault(KindSQL, "%s", textBindings)
+				}
+			}
+			plans = append(plans, p)
+		}
+	}
+	return plans, nil
+}
+
+// checkPlan refuses what a D1 database refuses and a libSQL server takes.
+func checkPlan(piece string, params int, last bool) error {
+	switch sqltext.FirstWord(piece) {
+	case "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE":
+		return fault(KindSQL, "%s", store.ErrTransactionSQL)
+	case "ATTACH", "DETACH", "VACUUM":
+		return fault(KindSQL, "%s", textNoAuth)
+	}
+	switch {
+	case len(piece) > sqlTextBytesMax:
+		return fault(KindSQL, "%s", textTooLong)
+	case params > parametersMax:
+		return fault(KindSQL, "too many SQL variables: SQLITE_ERROR")
+	case params > 0 && !last:
+		return fault(KindSQL, "%s", textOnlyLast)
+	}
+	return nil
+}
+
+// session is one stream of the server, for one transaction.
+type session struct {
+	conn   *sql.Conn
+	budget int
+	limit  int
+}
+
+func (s *session) transaction(ctx context.Context, plans []plan) ([]Result, error) {
+	if _, err := s.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return nil, err
+	}
+	results, err := s.statements(ctx, plans)
+	if err == nil {
+		_, err = s.conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		// The server drops the transaction with its stream, if this fails.
+		_, _ = s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return nil, err
+	}
+	return results, nil
+}
+
+func (s *session) statements(ctx context.Context, plans []plan) ([]Result, error) {
+	var results []Result
+	var changes int64
+	for _, p := range plans {
+		result, err := s.statement(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		changes += result.Meta.Changes
+		if !p.show {
+			continue
+		}
+		result.Meta.Changes, changes = changes, 0
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+func (s *session) statement(ctx context.Context, p plan) (result Result, err error) {
+	start := time.Now()
+	kind := kindOf(p.sql)
+	if kind == remoteWrites {
+		result, err = s.write(ctx, p)
+	} else {
+		result, err = s.read(ctx, p)
+	}
+	if err == nil && kind == remoteReturns {
+		row := s.conn.QueryRowContext(ctx, "SELECT changes(), last_insert_rowid()")
+		err = row.Scan(&result.Meta.Changes, &result.Meta.LastRowID)
+	}
+	result.Meta.DurationMs = milliseconds(start)
+	result.Meta.RowsRead = int64(len(result.Rows))
+	result.Meta.RowsWritten = result.Meta.Changes
+	result.Meta.ChangedDB = kind == remoteWrites || result.Meta.Changes > 0
+	return result, err
+}
+
+func (s *session) write(ctx context.Context, p plan) (Result, error) {
+	done, err := s.conn.ExecContext(ctx, p.sql, remoteArgs(p.params)...)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Rows: [][]abi.Value{}}
+	if result.Meta.Changes, err = done.RowsAffected(); err != nil {
+		return Result{}, err
+	}
+	result.Meta.LastRowID, err = done.LastInsertId()
+	return result, err
+}
+
+func (s *session) read(ctx context.Context, p plan) (_ Result, err error) {
+	rows, err := s.conn.QueryContext(ctx, p.sql, remoteArgs(p.params)...)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	result := Result{Rows: [][]abi.Value{}}
+	if result.Columns, err = rows.Columns(); err != nil {
+		return Result{}, err
+	}
+	raw := make([]any, len(result.Columns))
+	targets := make([]any, len(raw))
+	for i := range raw {
+		targets[i] = &raw[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return Result{}, err
+		}
+		row := make([]abi.Value, len(raw))
+		for i := range raw {
+			if row[i], err = remoteValue(raw[i]); err != nil {
+				return Result{}, err
+			}
+			s.budget -= len(row[i].Bytes)
+		}
+		if s.budget < 0 {
+			return Result{}, tooLarge(s.limit)
+		}
+		result.Rows = append(result.Rows, row)
+	}
+	return result, rows.Err()
+}
