@@ -51,6 +51,12 @@ func (h *Host) Get(ctx context.Context, uuidOrName string) (Database, error) {
 	return d, nil
 }
 
+// Resolve returns the name of the database with this UUID or name.
+func (h *Host) Resolve(uuidOrName string) (name string, err error) {
+	info, err := h.find(uuidOrName)
+	return info.Ref.Name, err
+}
+
 // find looks a database up; a UUID goes before a name.
 func (h *Host) find(uuidOrName string) (store.Info, error) {
 	id, ok := parseUUID(uuidOrName)

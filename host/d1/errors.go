@@ -30,7 +30,7 @@ const (
 type Error struct {
 	Message   string
 	Kind      Kind
-	Retryable bool // the same request may succeed later, and did nothing
+	Retryable bool // the same may succeed later; what a remote database did is unknown
 	Cause     error
 }
 

@@ -22,11 +22,9 @@ const namespace = storage.ReservedNamespace + "d1"
 // recordKey is the kv key that makes a database exist before its first table.
 const recordKey = "database"
 
-// Databases are larger than objects' and fewer: larger pages, more cache.
-const (
-	localPageBytes = 4096
-	localCacheKiB  = 2048
-)
+// localCacheKiB is the page cache of an open database: there are fewer of
+// them than of objects, and they are larger.
+const localCacheKiB = 2048
 
 // record is stored under recordKey.
 type record struct {
@@ -79,7 +77,7 @@ func (h *Host) openLocal(name string) (backend, error) {
 
 func (l *local) openObject(id store.ID) error {
 	object, err := l.host.cfg.Engine.OpenWith(store.Ref{Namespace: namespace, ID: id, Name: l.name}, storage.ObjectOptions{
-		Connect: l.host.client.connectLocal, BeginAlways: true, PageBytes: localPageBytes, CacheKiB: localCacheKiB,
+		Connect: l.host.client.connectLocal, BeginAlways: true, CacheKiB: localCacheKiB,
 	})
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ const (
 	sqlMemoryBytesMin       = 8 << 20
 	turnBytesCeiling        = 1 << 30
 	lastActiveGranularity   = time.Minute
-	pageBytesDefault        = 1024
+	pageBytesNew            = 1024
 	fatalExitCode           = 70
 	diskCheckEveryCommits   = 256
 	pointDeletesMax         = 64

@@ -318,8 +318,7 @@ func (o *Object) openDatabase() (db *database, err error) {
 	}()
 	pageBytes, pages := o.meta.pageBytes, o.meta.pages
 	if pages == 0 || o.turn.cleared {
-		pageBytes, pages = uint32(max(o.options.PageBytes, 0)), 0
-		setDefault(&pageBytes, pageBytesDefault)
+		pageBytes, pages = pageBytesNew, 0
 	}
 	file := newPageFile(o.engine.db, o.prefix, pageBytes, pages)
 	conn, closer, err := o.engine.databases.connect(o.prefix, file, o.options.Connect)

@@ -42,8 +42,6 @@ type ObjectOptions struct {
 	// BeginAlways puts read-only statements into the turn's transaction too,
 	// so that connection-wide pragmas have no effect.
 	BeginAlways bool
-	// PageBytes is the page size of a new database. Default 1,024.
-	PageBytes int
 	// CacheKiB is the page cache of the open database. Default the engine's.
 	CacheKiB int
 }

@@ -75,6 +75,7 @@ type Image struct {
 	compiled wazero.CompiledModule
 	classes  []abi.RegisterRequest
 	bytes    int
+	memory   int64
 }
 
 // ErrModule is wrapped by every refusal of a module.
@@ -125,6 +126,7 @@ func (i *Image) load(ctx context.Context, module []byte) error {
 		}
 		return err
 	}
+	i.memory = in.MemoryBytes()
 	in.Close()
 	if len(reg.classes) == 0 {
 		return refuse("it registers no class and no worker; call edge.Register in func init")
@@ -193,3 +195,6 @@ func checkExports(have map[string]api.FunctionDefinition) error {
 	}
 	return nil
 }
+
+// MemoryBytes is the memory that a fresh instance has.
+func (i *Image) MemoryBytes() int64 { return i.memory }

@@ -78,8 +78,16 @@ func instanceOf(ctx context.Context) *Instance {
 // bufferBytesFirst is what the guest's standing buffer is asked to hold.
 const bufferBytesFirst = 64 << 10
 
-// Instantiate makes an instance whose host calls go to calls.
-func (i *Image) Instantiate(calls Calls) (*Instance, error) { return i.instantiate(calls) }
+// Instantiate makes an instance whose host calls go to calls, once it has been
+// initialised: initialisers see what they saw when the image was made.
+func (i *Image) Instantiate(calls Calls) (*Instance, error) {
+	in, err := i.instantiate(&registrar{})
+	if err != nil {
+		return nil, err
+	}
+	in.calls = calls
+	return in, nil
+}
 
 func (i *Image) instantiate(calls Calls) (*Instance, error) {
 	in := &Instance{calls: calls}

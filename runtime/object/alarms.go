@@ -25,6 +25,7 @@ type Alarms struct {
 	looking  bool
 	again    bool
 	idle     *sync.Cond
+	fired    int64
 }
 
 // alarmPause is how long an object that could not take its alarm is let be.
@@ -208,6 +209,20 @@ func (a *Alarms) Settle(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
+// Idle reports that no handler runs and no look is under way.
+func (a *Alarms) Idle() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.looking && len(a.inFlight) == 0
+}
+
+// Fired counts the handlers that have ended.
+func (a *Alarms) Fired() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.fired
+}
+
 // Next is the earliest alarm of the host.
 func (a *Alarms) Next() (time.Time, bool) {
 	next, ok, err := a.dir.cfg.Engine.NextAlarm()
@@ -230,7 +245,12 @@ func (r *alarmReply) Respond(*abi.Response) {}
 func (r *alarmReply) Chunk([]byte, bool) {}
 
 // Done frees the place and looks for more.
-func (r *alarmReply) Done(abi.Status, []byte) {
+func (r *alarmReply) Done(st abi.Status, _ []byte) {
+	r.a.mu.Lock()
+	if st != abi.Cancelled {
+		r.a.fired++
+	}
+	r.a.mu.Unlock()
 	r.a.forget(r.k)
 	go r.a.look()
 }

@@ -1,0 +1,175 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/host/d1"
+	"github.com/holdfast-run/holdfast/runtime/object"
+)
+
+// database is one D1 binding of an app.
+type database struct {
+	name       string // or a pattern with one '*'
+	url, token string
+	migrations fs.FS  // nil: none
+	table      string // of applied migrations
+}
+
+// d1App runs the D1 calls of one app. Migrations of a database run once,
+// before its first statement.
+type d1App struct {
+	host     *d1.Host
+	log      *slog.Logger
+	bindings map[string]database
+
+	mu       sync.Mutex
+	migrated map[string]*migration // by database name
+}
+
+// migration is the state of one database's migrations.
+type migration struct {
+	mu   sync.Mutex
+	done bool
+}
+
+func refusal(st abi.Status, flags uint8, format string, args ...any) error {
+	return &object.Error{Status: st, Message: fmt.Sprintf(format, args...), Flags: flags}
+}
+
+// source finds the database that a call means.
+func (a *d1App) source(binding, name string) (database, d1.Source, error) {
+	db, ok := a.bindings[binding]
+	if !ok {
+		return db, d1.Source{}, refusal(abi.NotFound, 0, "the app has no D1 binding %q", binding)
+	}
+	prefix, suffix, pattern := strings.Cut(db.name, "*")
+	switch {
+	case !pattern && name != "" && name != db.name:
+		return db, d1.Source{}, refusal(abi.Invalid, 0, "D1 binding %q is the database %q, not %q", binding, db.name, name)
+	case pattern && (len(name) <= len(prefix)+len(suffix) || !strings.HasPrefix(name, prefix) || !strings.HasSuffix(name, suffix)):
+		return db, d1.Source{}, refusal(abi.Invalid, 0, "D1 binding %q opens databases named %q, not %q", binding, db.name, name)
+	case !pattern:
+		name = db.name
+	}
+	return db, d1.Source{Name: name, URL: db.url, Token: db.token}, nil
+}
+
+// migrate brings a database up to date once; a failure is tried again with
+// the next statement.
+func (a *d1App) migrate(ctx context.Context, db database, src d1.Source) error {
+	if db.migrations == nil {
+		return nil
+	}
+	a.mu.Lock()
+	m := a.migrated[src.Name]
+	if m == nil {
+		m = &migration{}
+		a.migrated[src.Name] = m
+	}
+	a.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.done {
+		return nil
+	}
+	applied, err := a.host.Migrate(ctx, src, db.migrations, db.table)
+	if err != nil {
+		return err
+	}
+	m.done = true
+	if len(applied) > 0 {
+		a.log.Info("D1 migrations applied", "database", src.Name, "migrations", strings.Join(applied, ", "))
+	}
+	return nil
+}
+
+// migrateNow migrates the local databases of the app, at start. A pattern's
+// databases migrate as they are opened.
+func (a *d1App) migrateNow(ctx context.Context) error {
+	for binding, db := range a.bindings {
+		if db.url != "" || strings.Contains(db.name, "*") {
+			continue
+		}
+		if err := a.migrate(ctx, db, d1.Source{Name: db.name}); err != nil {
+			return fmt.Errorf("D1 binding %s: migrations: %w", binding, err)
+		}
+	}
+	return nil
+}
+
+// Query runs statements; hostcall.D1.
+func (a *d1App) Query(ctx context.Context, m *abi.D1QueryRequest) (*abi.D1Results, error) {
+	db, src, err := a.source(m.Binding, m.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.migrate(ctx, db, src); err != nil {
+		return nil, d1Failure(err)
+	}
+	stmts := make([]d1.Statement, len(m.Statements))
+	for i, s := range m.Statements {
+		stmts[i] = d1.Statement{SQL: s.SQL, Params: s.Params}
+	}
+	results, bookmark, err := a.host.Query(ctx, src, stmts, m.Batch, m.Session)
+	if err != nil {
+		return nil, d1Failure(err)
+	}
+	out := &abi.D1Results{Bookmark: bookmark, Results: make([]abi.D1Result, len(results))}
+	for i := range results {
+		r := &results[i]
+		out.Results[i] = abi.D1Result{
+			Columns: r.Columns, DurationMs: r.Meta.DurationMs, Changes: r.Meta.Changes, LastRowID: r.Meta.LastRowID, ChangedDB: r.Meta.ChangedDB,
+			SizeAfter: r.Meta.SizeAfter, RowsRead: r.Meta.RowsRead, RowsWritten: r.Meta.RowsWritten,
+		}
+		for _, row := range r.Rows {
+			out.Results[i].Values = append(out.Results[i].Values, row...)
+		}
+	}
+	return out, nil
+}
+
+// Exec runs a text of statements; hostcall.D1.
+func (a *d1App) Exec(ctx context.Context, m *abi.D1ExecRequest) (*abi.D1ExecResult, error) {
+	db, src, err := a.source(m.Binding, m.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.migrate(ctx, db, src); err != nil {
+		return nil, d1Failure(err)
+	}
+	n, ms, err := a.host.Exec(ctx, src, m.SQL)
+	if err != nil {
+		return nil, d1Failure(err)
+	}
+	return &abi.D1ExecResult{Count: uint32(n), DurationMs: ms}, nil
+}
+
+// d1Failure is a D1 error as it crosses to the guest.
+func d1Failure(err error) error {
+	var e *d1.Error
+	if !errors.As(err, &e) {
+		return refusal(abi.D1Failed, 0, "%v", err)
+	}
+	flags := uint8(0)
+	if e.Retryable {
+		flags |= abi.FailureRetryable
+	}
+	switch e.Kind {
+	case d1.KindOverloaded:
+		return refusal(abi.Overloaded, flags|abi.FailureOverloaded, "%s", e.Message)
+	case d1.KindTimeout:
+		return refusal(abi.Timeout, flags, "%s", e.Message)
+	case d1.KindUnavailable:
+		return refusal(abi.Unavailable, flags, "%s", e.Message)
+	case d1.KindCanceled:
+		return refusal(abi.Cancelled, flags, "%s", e.Message)
+	}
+	return refusal(abi.D1Failed, flags, "%s", e.Message)
+}

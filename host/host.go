@@ -1,0 +1,342 @@
+// Package host is Holdfast as a library: New reads apps, opens storage and
+// wires the layers together, Serve answers, Shutdown ends. It owns the
+// wiring, in one visible place, and the life of the apps. It refuses to do a
+// layer's work.
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-run/holdfast/host/admin"
+	"github.com/holdfast-run/holdfast/host/app"
+	"github.com/holdfast-run/holdfast/host/d1"
+	// FRONT
+	"github.com/holdfast-run/holdfast/host/ingress"
+	"github.com/holdfast-run/holdfast/host/socket"
+	"github.com/holdfast-run/holdfast/host/storage"
+	"github.com/holdfast-run/holdfast/runtime/clock"
+	"github.com/holdfast-run/holdfast/runtime/engine"
+	"github.com/holdfast-run/holdfast/runtime/object"
+)
+
+// Mode says what a host is for.
+type Mode string
+
+// The modes.
+const (
+	ModeDev   Mode = "dev"   // watches and rebuilds; open to a developer
+	ModeServe Mode = "serve" // strict
+)
+
+// AdminOff as Config.AdminAddr serves no admin API.
+const AdminOff = "off"
+
+// DefaultData is the data directory.
+const DefaultData = ".holdfast"
+
+// Config of a Host. Zero fields have defaults; it is not changed after New.
+type Config struct {
+	Dirs      []string // where apps are looked for; default "."
+	Addr      string   // default 127.0.0.1:8787
+	AdminAddr string   // default 127.0.0.1:8788; "off" for none
+	DataDir   string   // default .holdfast
+	CacheDir  string   // of builds and compiled images; default the user's
+	Mode      Mode     // default dev
+	Manual    bool     // a clock that only Advance moves
+	Watch     bool     // rebuild what changes
+	Vars      map[string]string
+	Log       *slog.Logger
+
+	TrustedProxies  []string
+	TLSCert, TLSKey string
+	AdminTokens     []string // "sha256:<hex>"
+	Limits          Limits
+}
+
+// Limits of the host; zero fields have the defaults of their layers.
+type Limits struct {
+	HotMax          int   `json:"hotMax"`
+	HotMiBMax       int64 `json:"hotMiBMax"`
+	IdleSeconds     int   `json:"idleSeconds"`
+	MailboxEvents   int   `json:"mailboxEvents"`
+	MailboxMiB      int   `json:"mailboxMiB"`
+	EventSeconds    int   `json:"eventSeconds"`
+	BodyMiB         int   `json:"bodyMiB"`
+	SocketQueueKiB  int   `json:"socketQueueKiB"`
+	WorkerInstances int   `json:"workerInstances"`
+	Connections     int   `json:"connections"`
+	OpenDatabases   int   `json:"openDatabases"`
+	D1Seconds       int   `json:"d1Seconds"`
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if len(c.Dirs) == 0 {
+		c.Dirs = []string{"."}
+	}
+	if c.Addr == "" {
+		c.Addr = ingress.DefaultAddr
+	}
+	if c.AdminAddr == "" {
+		c.AdminAddr = admin.DefaultAddr
+	}
+	if c.DataDir == "" {
+		c.DataDir = DefaultData
+	}
+	if c.Mode == "" {
+		c.Mode = ModeDev
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.CacheDir == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return c, fmt.Errorf("no cache directory: set HOLDFAST_CACHE: %w", err)
+		}
+		c.CacheDir = filepath.Join(dir, "holdfast")
+	}
+	return c, nil
+}
+
+// Host runs apps. Its methods may be called from any goroutine.
+type Host struct {
+	cfg     Config
+	storage *storage.Engine
+	d1      *d1.Host
+	engine  *engine.Engine
+	clock   clock.Clock
+	manual  *clock.Manual // nil on the system's clock
+	sockets *socket.Server
+	dir     *object.Directory
+	crons   *crons
+	ingress *ingress.Server
+	admin   *admin.Server
+	watcher *watcher
+
+	router  atomic.Pointer[router]
+	mu      sync.Mutex // guards apps while they change
+	apps    []*running
+	advance sync.Mutex
+}
+
+// New opens the data directory, builds and loads every app, applies D1
+// migrations and opens the addresses. An error has opened nothing for good.
+func New(ctx context.Context, cfg Config) (*Host, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{cfg: cfg}
+	if err := h.open(ctx); err != nil {
+		return nil, errors.Join(err, h.close(ctx))
+	}
+	return h, nil
+}
+
+// open is the wiring, from the bottom up.
+func (h *Host) open(ctx context.Context) error {
+	configs, err := h.find()
+	if err != nil {
+		return err
+	}
+	h.crons = newCrons(clock.System{}, h.cfg.Log)
+	if h.storage, err = storage.Open(storage.Config{Dir: h.cfg.DataDir, Logger: h.cfg.Log, Clock: h.now, OpenDatabasesMax: h.cfg.Limits.OpenDatabases}); err != nil {
+		return err
+	}
+	h.clock = clock.System{}
+	if h.cfg.Manual {
+		if h.manual, err = manualClock(h.storage); err != nil {
+			return err
+		}
+		h.clock = h.manual
+	}
+	h.crons = newCrons(h.clock, h.cfg.Log)
+	if h.d1, err = d1.New(d1.Config{Engine: h.storage, Logger: h.cfg.Log, QueryTimeout: seconds(h.cfg.Limits.D1Seconds)}); err != nil {
+		return err
+	}
+	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(h.cfg.CacheDir, "wazero")}); err != nil {
+		return err
+	}
+	if h.sockets, err = socket.New(socket.Config{QueueBytesMax: h.cfg.Limits.SocketQueueKiB << 10}); err != nil {
+		return err
+	}
+	h.dir, err = object.New(object.Config{
+		Clock: h.clock, Engine: h.storage, Log: h.cfg.Log, Frames: socket.Frame, Random: random,
+		HotMax: h.cfg.Limits.HotMax, HotBytesMax: h.cfg.Limits.HotMiBMax << 20, IdleAfter: seconds(h.cfg.Limits.IdleSeconds),
+	})
+	if err != nil {
+		return err
+	}
+	if err := h.load(ctx, configs); err != nil {
+		return err
+	}
+	return h.listen()
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// now is the host's clock as storage stamps with it.
+func (h *Host) now() time.Time {
+	if h.clock == nil {
+		return time.Now()
+	}
+	return h.clock.Now()
+}
+
+func random(p []byte) { _, _ = rand.Read(p) } // never fails, says crypto/rand
+
+// listen opens both addresses.
+func (h *Host) listen() error {
+	var err error
+	h.ingress, err = ingress.New(ingress.Config{
+		Addr: h.cfg.Addr, TLSCert: h.cfg.TLSCert, TLSKey: h.cfg.TLSKey, TrustedProxies: h.cfg.TrustedProxies,
+		SpoolDir: h.cfg.DataDir, Log: h.cfg.Log, ConnectionsMax: h.cfg.Limits.Connections,
+	}, h, h.sockets)
+	if err != nil {
+		return err
+	}
+	if err := h.ingress.Listen(); err != nil {
+		return err
+	}
+	if h.cfg.AdminAddr == AdminOff {
+		return nil
+	}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(newCollector(h))
+	h.admin, err = admin.New(admin.Config{
+		Addr: h.cfg.AdminAddr, TokenHashes: h.cfg.AdminTokens, Registry: reg, Log: h.cfg.Log,
+	}, h)
+	if err != nil {
+		return err
+	}
+	return h.admin.Listen()
+}
+
+// Addr is the public address.
+func (h *Host) Addr() string { return h.ingress.Addr().String() }
+
+// AdminAddr is the admin address, or "".
+func (h *Host) AdminAddr() string {
+	if h.admin == nil {
+		return ""
+	}
+	return h.admin.Addr().String()
+}
+
+// Scheme is "http", or "https" with a certificate.
+func (h *Host) Scheme() string {
+	if h.cfg.TLSCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+// Serve answers requests until Shutdown, and then returns nil. Overdue alarms
+// fire as it begins. ready, if not nil, is called once requests are answered.
+func (h *Host) Serve(ready func()) error {
+	h.dir.Alarms().Start()
+	errs := make(chan error, 2)
+	go func() { errs <- h.ingress.Serve() }()
+	if h.admin != nil {
+		go func() { errs <- h.admin.Serve() }()
+	} else {
+		errs <- nil
+	}
+	if h.cfg.Watch {
+		h.watcher = h.watch()
+	}
+	if ready != nil {
+		ready()
+	}
+	return errors.Join(<-errs, <-errs)
+}
+
+// Shutdown stops accepting, lets what runs finish until ctx ends, closes
+// sockets with 1012, and closes storage. Writes that were acknowledged are
+// durable in any case.
+func (h *Host) Shutdown(ctx context.Context) error {
+	if h.watcher != nil {
+		h.watcher.stop()
+	}
+	h.crons.stop()
+	return errors.Join(h.ingress.Shutdown(ctx), h.close(ctx))
+}
+
+// close undoes open, as far as it came.
+func (h *Host) close(ctx context.Context) error {
+	var errs []error
+	if h.admin != nil && h.admin.Addr() != nil {
+		errs = append(errs, h.admin.Shutdown(ctx))
+	}
+	if h.sockets != nil {
+		errs = append(errs, h.sockets.Shutdown(ctx, closeRestart, "the host restarts"))
+	}
+	if h.dir != nil {
+		errs = append(errs, h.dir.Close(ctx))
+	}
+	for _, a := range h.apps {
+		errs = append(errs, a.close())
+	}
+	if h.engine != nil {
+		errs = append(errs, h.engine.Close())
+	}
+	if h.d1 != nil {
+		errs = append(errs, h.d1.Close())
+	}
+	if h.storage != nil {
+		errs = append(errs, h.storage.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// closeRestart is what sockets are closed with: the client should come back.
+const closeRestart = 1012
+
+// find reads the configuration of every app below the directories; one that
+// is standalone counts only where its own directory is named.
+func (h *Host) find() ([]*app.Config, error) {
+	files, err := app.Find(h.cfg.Dirs)
+	if err != nil {
+		return nil, err
+	}
+	var out []*app.Config
+	names := map[string]string{}
+	for _, f := range files {
+		c, err := app.Load(f)
+		if err != nil {
+			return nil, err
+		}
+		if c.Standalone && !h.named(c.Dir) {
+			continue
+		}
+		if other := names[c.Name]; other != "" {
+			return nil, &app.ConfigError{File: f, Key: "name", Want: fmt.Sprintf("an app named %q is in %s already", c.Name, other)}
+		}
+		names[c.Name] = f
+		out = append(out, c)
+	}
+	if len(out) == 0 {
+		return nil, &app.ConfigError{File: h.cfg.Dirs[0], Want: "no app found: expected a wrangler.jsonc, wrangler.json or wrangler.toml"}
+	}
+	return out, nil
+}
+
+func (h *Host) named(dir string) bool {
+	for _, d := range h.cfg.Dirs {
+		if abs, err := filepath.Abs(d); err == nil && abs == dir {
+			return true
+		}
+	}
+	return false
+}

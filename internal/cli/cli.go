@@ -1,0 +1,109 @@
+// Package cli is the holdfast command: it reads flags, environment and the
+// host configuration, and runs a host or asks a running one. It owns exit
+// codes and what a person reads; it refuses to know how a host works.
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/holdfast-run/holdfast/host/admin"
+	"github.com/holdfast-run/holdfast/host/app"
+	"github.com/holdfast-run/holdfast/runtime/store"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the work failed
+	exitUsage  = 2 // a flag, argument or configuration is wrong
+)
+
+// usageError is a fault of flags or arguments.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// command is one word of the command line.
+type command struct {
+	name, args, does string
+	run              func(*call) error
+}
+
+// call is one run of a command.
+type call struct {
+	name   string
+	args   []string
+	out    io.Writer
+	err    io.Writer
+	getenv func(string) (string, bool)
+}
+
+func commands() []command {
+	return []command{
+		{"dev", "[DIR…]", "build and serve every app below DIR, rebuild on change", func(c *call) error { return serve(c, true) }},
+		{"serve", "[DIR…]", "serve for production", func(c *call) error { return serve(c, false) }},
+		{"build", "[DIR]", "compile and check the guest of the app in DIR", build},
+		{"objects", "list|show|evict", "look at the objects of a running host", objects},
+		{"clock", "advance DURATION", "move the manual clock of a running host", clockCommand},
+	}
+}
+
+// Run runs the command line and answers the exit code.
+func Run(args []string, stdout, stderr io.Writer, getenv func(string) (string, bool)) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		help(stdout)
+		return exitOK
+	}
+	for _, cmd := range commands() {
+		if cmd.name == args[0] {
+			return report(stderr, cmd.name, cmd.run(&call{cmd.name, args[1:], stdout, stderr, getenv}))
+		}
+	}
+	return report(stderr, "", usage("unknown command %q; holdfast help lists them", args[0]))
+}
+
+func help(w io.Writer) {
+	fmt.Fprintln(w, "holdfast runs Durable Objects as Wasm guests.")
+	fmt.Fprintln(w)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  holdfast %-8s %-18s %s\n", c.name, c.args, c.does)
+	}
+	fmt.Fprintln(w, "\nholdfast COMMAND -h lists a command's flags; every flag has a variable HOLDFAST_…")
+}
+
+// report prints an error as one line and answers its exit code.
+func report(stderr io.Writer, name string, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	prefix := "holdfast"
+	if name != "" {
+		prefix += " " + name
+	}
+	fmt.Fprintf(stderr, "%s: %s\n", prefix, oneLine(err))
+	var ue *usageError
+	var ce *app.ConfigError
+	switch {
+	case errors.As(err, &ue), errors.As(err, &ce), errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrVersion), errors.Is(err, admin.ErrToken):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// oneLine is the error without line breaks; a compiler's output keeps them.
+func oneLine(err error) string {
+	var ce *app.ConfigError
+	if errors.As(err, &ce) {
+		return strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	return strings.TrimRight(err.Error(), "\n")
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// flags are a command's flags; each has a variable HOLDFAST_NAME.
+type flags struct {
+	*flag.FlagSet
+	call *call
+}
+
+func (c *call) flags() *flags {
+	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	return &flags{fs, c}
+}
+
+func variable(name string) string {
+	return "HOLDFAST_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// parse reads variables, then flags, which may stand before and behind
+// arguments, and answers the arguments.
+func (f *flags) parse() ([]string, error) {
+	var err error
+	f.VisitAll(func(fl *flag.Flag) {
+		if v, ok := f.call.getenv(variable(fl.Name)); ok && v != "" && err == nil {
+			if serr := setVariable(fl, v); serr != nil {
+				err = usage("%s: %v", variable(fl.Name), serr)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	var args []string
+	rest := f.call.args
+	for {
+		if err := f.Parse(rest); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				f.help()
+				return nil, err
+			}
+			return nil, usage("%v; -h lists the flags", err)
+		}
+		rest = f.Args()
+		if len(rest) == 0 {
+			return args, nil
+		}
+		args = append(args, rest[0])
+		rest = rest[1:]
+	}
+}
+
+// setVariable sets a flag from the environment; a repeatable one takes a line
+// each.
+func setVariable(fl *flag.Flag, v string) error {
+	if _, ok := fl.Value.(*pairs); !ok {
+		return fl.Value.Set(v)
+	}
+	for _, line := range strings.Split(v, "\n") {
+		if line == "" {
+			continue
+		}
+		if err := fl.Value.Set(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *flags) help() {
+	fmt.Fprintf(f.call.out, "flags of holdfast %s:\n", f.call.name)
+	f.VisitAll(func(fl *flag.Flag) {
+		def := ""
+		if fl.DefValue != "" {
+			def = " (default " + fl.DefValue + ")"
+		}
+		fmt.Fprintf(f.call.out, "  --%-16s %s%s\n  %-18s %s\n", fl.Name, fl.Usage, def, "", variable(fl.Name))
+	})
+}
+
+// pairs is a repeatable KEY=VALUE.
+type pairs map[string]string
+
+// String is flag.Value's.
+func (p *pairs) String() string { return "" }
+
+// Set is flag.Value's.
+func (p *pairs) Set(s string) error {
+	k, v, ok := strings.Cut(s, "=")
+	if !ok || k == "" {
+		return fmt.Errorf("%q: expected KEY=VALUE", s)
+	}
+	if *p == nil {
+		*p = pairs{}
+	}
+	(*p)[k] = v
+	return nil
+}
+
+// choice is one of some words.
+type choice struct {
+	value string
+	words []string
+}
+
+// String is flag.Value's.
+func (c *choice) String() string { return c.value }
+
+// Set is flag.Value's.
+func (c *choice) Set(s string) error {
+	for _, w := range c.words {
+		if w == s {
+			c.value = s
+			return nil
+		}
+	}
+	return fmt.Errorf("%q: expected %s", s, strings.Join(c.words, " or "))
+}

@@ -1,0 +1,13 @@
+// Command holdfast runs Durable Objects: every named object is a
+// single-threaded Wasm guest with durable storage, sockets, alarms and D1.
+package main
+
+import (
+	"os"
+
+	"github.com/holdfast-run/holdfast/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Run(os.Args[1:], os.Stdout, os.Stderr, os.LookupEnv))
+}
