@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -38,19 +37,12 @@ type object struct {
 	fields map[string]any
 }
 
-// readDocument reads a file, JSON with comments or TOML by its name.
-func readDocument(file string) (*object, error) {
+// readDocument reads the text of a file: TOML, or JSON with comments, by the
+// file's name.
+func readDocument(file string, text []byte) (*object, error) {
 	d := &document{file: file}
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, &ConfigError{file, "", "cannot be read: " + err.Error()}
-	}
-	if info.Size() > configBytesMax {
+	if len(text) > configBytesMax {
 		return nil, &ConfigError{file, "", fmt.Sprintf("is longer than %d bytes", configBytesMax)}
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, &ConfigError{file, "", "cannot be read: " + err.Error()}
 	}
 	fields := map[string]any{}
 	if filepath.Ext(file) == ".toml" {

@@ -40,7 +40,16 @@ func Load(file string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := readDocument(file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &ConfigError{file, "", "cannot be read: " + err.Error()}
+	}
+	return parse(file, text)
+}
+
+// parse checks the text of a configuration file against what lies beside it.
+func parse(file string, text []byte) (*Config, error) {
+	root, err := readDocument(file, text)
 	if err != nil {
 		return nil, err
 	}

@@ -269,12 +269,13 @@ func FuzzLoad(f *testing.F) {
 	f.Add(wholeTOML, true)
 	f.Add(`{"name":"a","main":".","routes":["*.x/*"]}`, false)
 	f.Add("name = 1", true)
+	dir := tree(f, map[string]string{"main.go": "package main", "static/index.html": "x", "mig/0001.sql": ""})
 	f.Fuzz(func(t *testing.T, text string, isTOML bool) {
 		name := "wrangler.jsonc"
 		if isTOML {
 			name = "wrangler.toml"
 		}
-		c, err := loadText(t, name, text)
+		c, err := parse(filepath.Join(dir, name), []byte(text))
 		if err != nil {
 			var fault *ConfigError
 			if !errors.As(err, &fault) || fault.Want == "" {
