@@ -21,7 +21,7 @@ import (
 	"github.com/holdfast-run/holdfast/host/admin"
 	"github.com/holdfast-run/holdfast/host/app"
 	"github.com/holdfast-run/holdfast/host/d1"
-	// FRONT
+	"github.com/holdfast-run/holdfast/host/d1/front"
 	"github.com/holdfast-run/holdfast/host/ingress"
 	"github.com/holdfast-run/holdfast/host/socket"
 	"github.com/holdfast-run/holdfast/host/storage"
@@ -215,7 +215,7 @@ func (h *Host) listen() error {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(newCollector(h))
 	h.admin, err = admin.New(admin.Config{
-		Addr: h.cfg.AdminAddr, TokenHashes: h.cfg.AdminTokens, Registry: reg, Log: h.cfg.Log,
+		Addr: h.cfg.AdminAddr, TokenHashes: h.cfg.AdminTokens, Registry: reg, D1: front.New(h.d1), Log: h.cfg.Log,
 	}, h)
 	if err != nil {
 		return err

@@ -16,8 +16,8 @@ import (
 const bufferBytesFirst = 64 << 10
 
 // baseGoroutines is how many goroutines a guest has when nothing runs: the
-// one of the export itself and the one that ran the initialisers.
-const baseGoroutines = 2
+// one of the export itself. The one that ran the initialisers is not counted.
+const baseGoroutines = 1
 
 var (
 	guest  = newInstance(bridge.NewWasm())

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
+	"github.com/valyala/fasthttp/pprofhandler"
 )
 
 // DefaultAddr is where the admin API listens.
@@ -137,6 +138,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	switch {
 	case path == "/_holdfast/metrics" && s.metrics != nil:
 		s.metrics(ctx)
+	case strings.HasPrefix(path, "/_holdfast/debug/pprof"):
+		ctx.URI().SetPath(strings.TrimPrefix(path, "/_holdfast"))
+		pprofhandler.PprofHandler(ctx)
 	case strings.HasPrefix(path, apiPrefix):
 		s.api(ctx, strings.TrimPrefix(path, apiPrefix))
 	case s.cfg.D1 != nil && s.cfg.D1.Handle(ctx):
