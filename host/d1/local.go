@@ -17,7 +17,7 @@ import (
 
 // Local databases are objects of this namespace, named by their names. The
 // first 16 bytes of an object's id are the database's UUID.
-const namespace = storage.ReservedNamespace + "d1"
+const namespace = store.ReservedNamespace + "d1"
 
 // recordKey is the kv key that makes a database exist before its first table.
 const recordKey = "database"

@@ -14,10 +14,6 @@ import (
 	"github.com/holdfast-run/holdfast/runtime/store"
 )
 
-// ReservedNamespace begins the names of namespaces that are the host's own.
-// List leaves them out unless it is asked for one by name.
-const ReservedNamespace = "_"
-
 // metaKey is the key of an object's record.
 func metaKey(namespace uint32, id store.ID) []byte {
 	return append(objectPrefix(namespace, id), kindMeta)
@@ -104,7 +100,7 @@ func (e *Engine) List(namespace, prefix, cursor string, limit int) (infos []stor
 	names := []string{namespace}
 	if namespace == "" {
 		names = slices.DeleteFunc(e.namespaces.names(), func(name string) bool {
-			return strings.HasPrefix(name, ReservedNamespace)
+			return strings.HasPrefix(name, store.ReservedNamespace)
 		})
 	}
 	after, err := decodeListCursor(cursor)

@@ -22,6 +22,9 @@ const (
 	NameBytesMax     = 1024    // an object's name; a longer one is not kept
 )
 
+// ReservedNamespace begins the names of namespaces that are the host's own.
+const ReservedNamespace = "_"
+
 // ID is a Durable Object id: 16 bytes base, 16 bytes MAC.
 type ID [32]byte
 
@@ -77,13 +80,14 @@ type Engine interface {
 	// is an error. Opening writes nothing.
 	Open(ref Ref) (Object, error)
 
-	// Stat, Lookup and List read the registry. An object is in it from its
-	// first durable write.
+	// Stat, Lookup and List read the registry. An object is in it while it
+	// has kv, SQL pages or an alarm: from the commit that makes the first of
+	// them to the commit that removes the last.
 	Stat(namespace string, id ID) (Info, bool, error)
 	Lookup(namespace, name string) (ID, bool, error)
-	// List returns objects of a namespace (all namespaces if "") whose names
-	// begin with prefix, in (namespace, name, id) order, at most limit, and
-	// the cursor for the next page ("" at the end).
+	// List returns objects of a namespace (all namespaces but reserved ones
+	// if "") whose names begin with prefix, in (namespace, name, id) order,
+	// at most limit, and the cursor for the next page ("" at the end).
 	List(namespace, prefix, cursor string, limit int) ([]Info, string, error)
 	// Count is the number of objects of a namespace.
 	Count(namespace string) (int64, error)
@@ -151,7 +155,8 @@ type Object interface {
 
 	// Dirty reports whether the current turn has changed anything.
 	Dirty() bool
-	// Commit ends the turn. A turn that changed nothing answers (false, nil)
+	// Commit ends the turn; it is refused, and the turn dropped, inside an
+	// explicit transaction. A turn that changed nothing answers (false, nil)
 	// and never calls durable. Otherwise the changes are visible to the next
 	// turn at once, and durable is called exactly once, from a goroutine of
 	// the engine, when they are on disk or when that failed; it must not

@@ -103,7 +103,8 @@ func (e *Engine) Lookup(namespace, name string) (id store.ID, ok bool, err error
 func (e *Engine) List(namespace, prefix, cursor string, limit int) (infos []store.Info, next string, err error) {
 	err = e.read(func(s *state) {
 		objects := s.sorted(func(r store.Ref) bool {
-			return (namespace == "" || r.Namespace == namespace) && strings.HasPrefix(r.Name, prefix)
+			listed := r.Namespace == namespace || namespace == "" && !strings.HasPrefix(r.Namespace, store.ReservedNamespace)
+			return listed && strings.HasPrefix(r.Name, prefix)
 		})
 		for _, r := range objects {
 			if key := refKey(r.info.Ref); key > cursor {

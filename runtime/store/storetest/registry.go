@@ -48,6 +48,8 @@ func testRegistry(t *testing.T, b *bench) {
 	b.with(store.Ref{Namespace: "app.C", ID: store.ID{2}}, func(o store.Object) { b.put(o, "k", "v"); b.commit(o) })
 	b.with(store.Ref{Namespace: "app", ID: store.ID{3}, Name: "zoe\x00x"}, func(o store.Object) { b.put(o, "k", "v"); b.commit(o) })
 	b.with(store.Ref{Namespace: "app", ID: store.ID{4}, Name: "zoe"}, func(o store.Object) { b.put(o, "k", "v"); b.commit(o) })
+	b.with(store.Ref{Namespace: "_host", ID: store.ID{6}, Name: "own"}, func(o store.Object) { b.put(o, "k", "v"); b.commit(o) })
+	equal(b, "the host's own", b.names("_host", ""), "_host:own")
 	equal(b, "all", b.names("", ""), "app:zoe app:zoe\x00x app.C: app.C:alice")
 	equal(b, "namespace", b.names("app.C", ""), "app.C: app.C:alice")
 	equal(b, "prefix", b.names("app", "zoe\x00"), "app:zoe\x00x")
