@@ -21,6 +21,13 @@ func (m *Header) Decode(b []byte) error {
 	return r.end("Header")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Header) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("Header")
+}
+
 // Append appends the message's encoding to b.
 func (m *Request) Append(b []byte) []byte {
 	b = appendString(b, m.Method)
@@ -60,6 +67,13 @@ func (m *Request) Decode(b []byte) error {
 	return r.end("Request")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Request) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("Request")
+}
+
 // Append appends the message's encoding to b.
 func (m *Response) Append(b []byte) []byte {
 	b = appendU32(b, m.Status)
@@ -93,6 +107,13 @@ func (m *Response) Decode(b []byte) error {
 	return r.end("Response")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Response) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("Response")
+}
+
 // Append appends the message's encoding to b.
 func (m *Failure) Append(b []byte) []byte {
 	b = appendString(b, m.Message)
@@ -108,6 +129,13 @@ func (m *Failure) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *Failure) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("Failure")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Failure) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("Failure")
 }
@@ -155,6 +183,13 @@ func (m *ConstructEvent) Decode(b []byte) error {
 	return r.end("ConstructEvent")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *ConstructEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("ConstructEvent")
+}
+
 // Append appends the message's encoding to b.
 func (m *FetchEvent) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
@@ -176,6 +211,13 @@ func (m *FetchEvent) Decode(b []byte) error {
 	return r.end("FetchEvent")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *FetchEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("FetchEvent")
+}
+
 // Append appends the message's encoding to b.
 func (m *CancelledEvent) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
@@ -189,6 +231,13 @@ func (m *CancelledEvent) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *CancelledEvent) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("CancelledEvent")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *CancelledEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("CancelledEvent")
 }
@@ -210,6 +259,13 @@ func (m *CallEvent) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *CallEvent) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("CallEvent")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *CallEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("CallEvent")
 }
@@ -237,6 +293,13 @@ func (m *AlarmEvent) Decode(b []byte) error {
 	return r.end("AlarmEvent")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *AlarmEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("AlarmEvent")
+}
+
 // Append appends the message's encoding to b.
 func (m *SocketOpenEvent) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
@@ -252,6 +315,13 @@ func (m *SocketOpenEvent) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *SocketOpenEvent) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("SocketOpenEvent")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SocketOpenEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("SocketOpenEvent")
 }
@@ -275,6 +345,13 @@ func (m *SocketMessageEvent) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *SocketMessageEvent) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("SocketMessageEvent")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SocketMessageEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("SocketMessageEvent")
 }
@@ -304,6 +381,13 @@ func (m *SocketCloseEvent) Decode(b []byte) error {
 	return r.end("SocketCloseEvent")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SocketCloseEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("SocketCloseEvent")
+}
+
 // Append appends the message's encoding to b.
 func (m *SocketErrorEvent) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
@@ -321,6 +405,13 @@ func (m *SocketErrorEvent) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *SocketErrorEvent) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("SocketErrorEvent")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SocketErrorEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("SocketErrorEvent")
 }
@@ -346,6 +437,13 @@ func (m *ScheduledEvent) Decode(b []byte) error {
 	return r.end("ScheduledEvent")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *ScheduledEvent) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("ScheduledEvent")
+}
+
 // Append appends the message's encoding to b.
 func (m *RegisterRequest) Append(b []byte) []byte {
 	b = appendString(b, m.Class)
@@ -363,6 +461,13 @@ func (m *RegisterRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *RegisterRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("RegisterRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *RegisterRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("RegisterRequest")
 }
@@ -398,6 +503,13 @@ func (m *LogRequest) Decode(b []byte) error {
 	return r.end("LogRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *LogRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("LogRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *RespondRequest) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
@@ -413,6 +525,13 @@ func (m *RespondRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *RespondRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("RespondRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *RespondRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("RespondRequest")
 }
@@ -438,6 +557,13 @@ func (m *RespondChunkRequest) Decode(b []byte) error {
 	return r.end("RespondChunkRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *RespondChunkRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("RespondChunkRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *DoneRequest) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
@@ -455,6 +581,13 @@ func (m *DoneRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *DoneRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("DoneRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *DoneRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("DoneRequest")
 }
@@ -480,6 +613,13 @@ func (m *WaitUntilRequest) Decode(b []byte) error {
 	return r.end("WaitUntilRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *WaitUntilRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("WaitUntilRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *BlockRequest) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
@@ -495,6 +635,13 @@ func (m *BlockRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *BlockRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("BlockRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *BlockRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("BlockRequest")
 }
@@ -518,6 +665,13 @@ func (m *AbortRequest) Decode(b []byte) error {
 	return r.end("AbortRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *AbortRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("AbortRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *KeyRequest) Append(b []byte) []byte {
 	b = appendString(b, m.Key)
@@ -531,6 +685,13 @@ func (m *KeyRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *KeyRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("KeyRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *KeyRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("KeyRequest")
 }
@@ -552,6 +713,13 @@ func (m *KeysRequest) Decode(b []byte) error {
 	return r.end("KeysRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *KeysRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("KeysRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *KVEntry) Append(b []byte) []byte {
 	b = appendString(b, m.Key)
@@ -567,6 +735,13 @@ func (m *KVEntry) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *KVEntry) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("KVEntry")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *KVEntry) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("KVEntry")
 }
@@ -596,6 +771,13 @@ func (m *KVEntries) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *KVEntries) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("KVEntries")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *KVEntries) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("KVEntries")
 }
@@ -633,6 +815,13 @@ func (m *KVListRequest) Decode(b []byte) error {
 	return r.end("KVListRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *KVListRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("KVListRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *Count) Append(b []byte) []byte {
 	b = appendU32(b, m.Count)
@@ -646,6 +835,13 @@ func (m *Count) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *Count) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("Count")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Count) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("Count")
 }
@@ -669,6 +865,13 @@ func (m *SQLExecRequest) Decode(b []byte) error {
 	return r.end("SQLExecRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SQLExecRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("SQLExecRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *CursorRequest) Append(b []byte) []byte {
 	b = appendU32(b, m.Cursor)
@@ -682,6 +885,13 @@ func (m *CursorRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *CursorRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("CursorRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *CursorRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("CursorRequest")
 }
@@ -711,6 +921,13 @@ func (m *SQLPage) Decode(b []byte) error {
 	return r.end("SQLPage")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SQLPage) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("SQLPage")
+}
+
 // Append appends the message's encoding to b.
 func (m *Int) Append(b []byte) []byte {
 	b = appendU64(b, uint64(m.Value))
@@ -728,6 +945,13 @@ func (m *Int) Decode(b []byte) error {
 	return r.end("Int")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Int) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("Int")
+}
+
 // Append appends the message's encoding to b.
 func (m *TimeRequest) Append(b []byte) []byte {
 	b = appendU64(b, uint64(m.TimeMs))
@@ -741,6 +965,13 @@ func (m *TimeRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *TimeRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("TimeRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *TimeRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("TimeRequest")
 }
@@ -764,6 +995,13 @@ func (m *AlarmState) Decode(b []byte) error {
 	return r.end("AlarmState")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *AlarmState) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("AlarmState")
+}
+
 // Append appends the message's encoding to b.
 func (m *StringRequest) Append(b []byte) []byte {
 	b = appendString(b, m.Text)
@@ -777,6 +1015,13 @@ func (m *StringRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *StringRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("StringRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *StringRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("StringRequest")
 }
@@ -802,6 +1047,13 @@ func (m *AcceptRequest) Decode(b []byte) error {
 	return r.end("AcceptRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *AcceptRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("AcceptRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *SendRequest) Append(b []byte) []byte {
 	b = appendU64(b, m.Socket)
@@ -819,6 +1071,13 @@ func (m *SendRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *SendRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("SendRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SendRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("SendRequest")
 }
@@ -844,6 +1103,13 @@ func (m *SocketCloseRequest) Decode(b []byte) error {
 	return r.end("SocketCloseRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SocketCloseRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("SocketCloseRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *SocketListRequest) Append(b []byte) []byte {
 	b = appendString(b, m.Tag)
@@ -859,6 +1125,13 @@ func (m *SocketListRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *SocketListRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("SocketListRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SocketListRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("SocketListRequest")
 }
@@ -880,6 +1153,13 @@ func (m *Sockets) Decode(b []byte) error {
 	return r.end("Sockets")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Sockets) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("Sockets")
+}
+
 // Append appends the message's encoding to b.
 func (m *SocketRequest) Append(b []byte) []byte {
 	b = appendU64(b, m.Socket)
@@ -893,6 +1173,13 @@ func (m *SocketRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *SocketRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("SocketRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *SocketRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("SocketRequest")
 }
@@ -914,6 +1201,13 @@ func (m *Strings) Decode(b []byte) error {
 	return r.end("Strings")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Strings) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("Strings")
+}
+
 // Append appends the message's encoding to b.
 func (m *AttachmentRequest) Append(b []byte) []byte {
 	b = appendU64(b, m.Socket)
@@ -929,6 +1223,13 @@ func (m *AttachmentRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *AttachmentRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("AttachmentRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *AttachmentRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("AttachmentRequest")
 }
@@ -954,6 +1255,13 @@ func (m *AutoResponse) Decode(b []byte) error {
 	return r.end("AutoResponse")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *AutoResponse) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("AutoResponse")
+}
+
 // Append appends the message's encoding to b.
 func (m *BroadcastRequest) Append(b []byte) []byte {
 	b = appendString(b, m.Tag)
@@ -975,6 +1283,13 @@ func (m *BroadcastRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *BroadcastRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("BroadcastRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *BroadcastRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("BroadcastRequest")
 }
@@ -1012,6 +1327,13 @@ func (m *ConnectRequest) Decode(b []byte) error {
 	return r.end("ConnectRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *ConnectRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("ConnectRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *D1Statement) Append(b []byte) []byte {
 	b = appendString(b, m.SQL)
@@ -1027,6 +1349,13 @@ func (m *D1Statement) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *D1Statement) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("D1Statement")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *D1Statement) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("D1Statement")
 }
@@ -1068,6 +1397,13 @@ func (m *D1QueryRequest) Decode(b []byte) error {
 	return r.end("D1QueryRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *D1QueryRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("D1QueryRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *D1Result) Append(b []byte) []byte {
 	b = appendStrings(b, m.Columns)
@@ -1101,6 +1437,13 @@ func (m *D1Result) Decode(b []byte) error {
 	return r.end("D1Result")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *D1Result) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("D1Result")
+}
+
 // Append appends the message's encoding to b.
 func (m *D1Results) Append(b []byte) []byte {
 	b = appendU32(b, uint32(len(m.Results)))
@@ -1130,6 +1473,13 @@ func (m *D1Results) Decode(b []byte) error {
 	return r.end("D1Results")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *D1Results) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("D1Results")
+}
+
 // Append appends the message's encoding to b.
 func (m *D1ExecRequest) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
@@ -1153,6 +1503,13 @@ func (m *D1ExecRequest) Decode(b []byte) error {
 	return r.end("D1ExecRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *D1ExecRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("D1ExecRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *D1ExecResult) Append(b []byte) []byte {
 	b = appendU32(b, m.Count)
@@ -1172,6 +1529,13 @@ func (m *D1ExecResult) Decode(b []byte) error {
 	return r.end("D1ExecResult")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *D1ExecResult) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("D1ExecResult")
+}
+
 // Append appends the message's encoding to b.
 func (m *IDRequest) Append(b []byte) []byte {
 	b = appendString(b, m.Binding)
@@ -1187,6 +1551,13 @@ func (m *IDRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *IDRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("IDRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *IDRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("IDRequest")
 }
@@ -1214,6 +1585,13 @@ func (m *StubFetchRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *StubFetchRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("StubFetchRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *StubFetchRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("StubFetchRequest")
 }
@@ -1247,6 +1625,13 @@ func (m *StubCallRequest) Decode(b []byte) error {
 	return r.end("StubCallRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *StubCallRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("StubCallRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *FetchRequest) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
@@ -1262,6 +1647,13 @@ func (m *FetchRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *FetchRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("FetchRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *FetchRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("FetchRequest")
 }
@@ -1283,6 +1675,13 @@ func (m *EventRequest) Decode(b []byte) error {
 	return r.end("EventRequest")
 }
 
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *EventRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("EventRequest")
+}
+
 // Append appends the message's encoding to b.
 func (m *OpRequest) Append(b []byte) []byte {
 	b = appendU32(b, m.Op)
@@ -1296,6 +1695,13 @@ func (m *OpRequest) read(r *reader) {
 // Decode reads the message from b, which its byte fields go on sharing.
 func (m *OpRequest) Decode(b []byte) error {
 	r := reader{b: b}
+	m.read(&r)
+	return r.end("OpRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *OpRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
 	m.read(&r)
 	return r.end("OpRequest")
 }

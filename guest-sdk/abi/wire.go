@@ -92,9 +92,10 @@ func appendValues(b []byte, v []Value) []byte {
 
 // reader walks a message. After the first error every read answers zero.
 type reader struct {
-	b   []byte
-	i   int
-	err *DecodeError
+	b      []byte
+	i      int
+	shared bool // texts share b, which nobody changes any more
+	err    *DecodeError
 }
 
 func (r *reader) fail(want string) {
@@ -157,7 +158,13 @@ func (r *reader) f64() float64 {
 // bytes shares the message's memory.
 func (r *reader) bytes() []byte { return r.take(int(r.u32()), "bytes") }
 
-func (r *reader) text() string { return string(r.bytes()) }
+func (r *reader) text() string {
+	p := r.bytes()
+	if r.shared {
+		return unsafe.String(unsafe.SliceData(p), len(p))
+	}
+	return string(p)
+}
 
 // count reads a list's count and refuses one that the rest of the message
 // could not hold, so that a hostile count never makes a large allocation.

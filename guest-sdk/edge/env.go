@@ -71,7 +71,7 @@ func (e *Env) Fetch(r *Request) (*Response, error) {
 
 func responseOf(out []byte) (*Response, error) {
 	var m abi.Response
-	if err := m.Decode(out); err != nil {
+	if err := m.DecodeShared(out); err != nil {
 		return nil, err
 	}
 	return &Response{Status: int(m.Status), Header: m.Headers, Body: m.Body}, nil

@@ -140,10 +140,9 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 		return m.Decode(msg) == nil && in.start(m.Event, func() { in.construct(&m) })
 	case abi.EventFetch:
 		m := new(abi.FetchEvent)
-		if m.Decode(msg) != nil {
+		if m.DecodeShared(bytes.Clone(msg)) != nil {
 			return false
 		}
-		m.Request.Body = bytes.Clone(m.Request.Body)
 		return in.start(m.Event, func() { in.fetch(m) })
 	case abi.EventCancelled:
 		var m abi.CancelledEvent
@@ -156,10 +155,9 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 		return true
 	case abi.EventCall:
 		m := new(abi.CallEvent)
-		if m.Decode(msg) != nil {
+		if m.DecodeShared(bytes.Clone(msg)) != nil {
 			return false
 		}
-		m.Payload = bytes.Clone(m.Payload)
 		return in.start(m.Event, func() { in.call(m) })
 	case abi.EventAlarm:
 		m := new(abi.AlarmEvent)
@@ -178,10 +176,9 @@ func (in *instance) socketEvent(kind abi.EventKind, msg []byte) bool {
 		return m.Decode(msg) == nil && in.start(m.Event, func() { in.socketOpen(m) })
 	case abi.EventSocketMessage:
 		m := new(abi.SocketMessageEvent)
-		if m.Decode(msg) != nil {
+		if m.DecodeShared(bytes.Clone(msg)) != nil {
 			return false
 		}
-		m.Data = bytes.Clone(m.Data)
 		return in.start(m.Event, func() { in.socketMessage(m) })
 	case abi.EventSocketClose:
 		m := new(abi.SocketCloseEvent)

@@ -93,7 +93,7 @@ func ref(cl *object.Class, id, name string) (store.Ref, error) {
 
 func stubFetch(c *Calls, req []byte) (uint32, error) {
 	var m abi.StubFetchRequest
-	if err := m.Decode(req); err != nil {
+	if err := m.DecodeShared(bytes.Clone(req)); err != nil {
 		return 0, err
 	}
 	cl, err := c.class(m.Binding)
@@ -105,7 +105,6 @@ func stubFetch(c *Calls, req []byte) (uint32, error) {
 		return 0, err
 	}
 	f := &abi.FetchEvent{Request: m.Request}
-	f.Request.Body = bytes.Clone(m.Request.Body)
 	e := &object.Event{Kind: abi.EventFetch, Message: f, Bytes: len(req)}
 	if m.Upgrade != 0 {
 		if e.Upgrade = c.o.Offered(m.Upgrade); e.Upgrade == nil {
@@ -151,7 +150,7 @@ func answer(done func(abi.Status, []byte), m object.Message, err error) {
 
 func d1Query(c *Calls, req []byte) (uint32, error) {
 	m := new(abi.D1QueryRequest)
-	if err := m.Decode(bytes.Clone(req)); err != nil {
+	if err := m.DecodeShared(bytes.Clone(req)); err != nil {
 		return 0, err
 	}
 	if len(m.Statements) > abi.D1StatementsMax {
@@ -190,7 +189,7 @@ func d1Exec(c *Calls, req []byte) (uint32, error) {
 
 func outboundFetch(c *Calls, req []byte) (uint32, error) {
 	m := new(abi.FetchRequest)
-	if err := m.Decode(bytes.Clone(req)); err != nil {
+	if err := m.DecodeShared(bytes.Clone(req)); err != nil {
 		return 0, err
 	}
 	out := c.app.Outbound

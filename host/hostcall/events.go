@@ -80,10 +80,9 @@ var postNamed = map[string]postFunc{
 // respond copies the response out of guest memory once.
 func respond(c *Calls, req []byte) error {
 	m := new(abi.RespondRequest)
-	if err := m.Decode(req); err != nil {
+	if err := m.DecodeShared(bytes.Clone(req)); err != nil {
 		return err
 	}
-	m.Response.Body = bytes.Clone(m.Response.Body)
 	return c.o.Respond(m.Event, &m.Response)
 }
 

@@ -45,6 +45,7 @@ func codec(ms []message) ([]byte, error) {
 		fmt.Fprintf(&b, "\n// Append appends the message's encoding to b.\nfunc (m *%s) Append(b []byte) []byte {\n%sreturn b\n}\n", m.name, enc.String())
 		fmt.Fprintf(&b, "\nfunc (m *%s) read(r *reader) {\n%s}\n", m.name, dec.String())
 		fmt.Fprintf(&b, "\n// Decode reads the message from b, which its byte fields go on sharing.\nfunc (m *%s) Decode(b []byte) error {\nr := reader{b: b}\nm.read(&r)\nreturn r.end(%q)\n}\n", m.name, m.name)
+		fmt.Fprintf(&b, "\n// DecodeShared is Decode where b is given up: texts share it too.\nfunc (m *%s) DecodeShared(b []byte) error {\nr := reader{b: b, shared: true}\nm.read(&r)\nreturn r.end(%q)\n}\n", m.name, m.name)
 	}
 	out, err := format.Source(b.Bytes())
 	if err != nil {
