@@ -2,6 +2,6 @@
 // worker and its class.
 package main
 
-import _ "github.com/holdfast-run/holdfast/objects/logroom/room"
+import _ "github.com/holdfast-run/holdfast/objects/logroom/room" // registers
 
 func main() {}
