@@ -98,7 +98,7 @@ func (w *watermark) begin() int64 {
 }
 
 // end raises the mark to the first alarm that the search found.
-func (w *watermark) end(db *pebble.DB, firstMs int64) error {
+func (w *watermark) end(firstMs int64, note func(key, value []byte) error) error {
 	defer w.search.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -107,7 +107,7 @@ func (w *watermark) end(db *pebble.DB, firstMs int64) error {
 		return nil
 	}
 	// Under the lock: a batch that lowers the stored mark comes later.
-	if err := db.Set(keyWatermark, watermarkValue(w.mark), pebble.NoSync); err != nil {
+	if err := note(keyWatermark, watermarkValue(w.mark)); err != nil {
 		return store.Errorf("write alarm watermark: %w", err)
 	}
 	w.stored = w.mark
@@ -152,7 +152,7 @@ func (e *Engine) searchAlarms(upper []byte, untilMs int64, limit int) ([]store.D
 	if err != nil || (len(alarms) == 0 && limit <= 0) {
 		first = math.MinInt64
 	}
-	return alarms, errors.Join(err, e.watermark.end(e.db, first))
+	return alarms, errors.Join(err, e.watermark.end(first, e.note))
 }
 
 // ListAlarms pages over the index in due order.

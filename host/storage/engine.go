@@ -64,11 +64,12 @@ func Open(cfg Config) (*Engine, error) {
 	if err := e.openPebble(); err != nil {
 		return nil, err
 	}
+	e.syncs.start(e.cfg.SyncQueueMax, e.fail)
 	if err := e.load(); err != nil {
+		e.syncs.stop()
 		return nil, errors.Join(err, e.db.Close(), e.lock.Close())
 	}
 	e.databases.open(e.cfg)
-	e.syncs.start(e.cfg.SyncQueueMax, e.fail)
 	return e, nil
 }
 
@@ -187,12 +188,31 @@ func (e *Engine) apply(batch *pebble.Batch, durable func(error)) error {
 	if e.closed {
 		return errors.Join(store.ErrClosed, batch.Close())
 	}
+	defer e.endIfPebblePanics()
 	if err := e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
 		e.fail(err)
 		return store.Errorf("apply: %w", err)
 	}
 	e.syncs.push(batch, durable)
 	return nil
+}
+
+// note writes what may be lost, without a sync. The engine must be open.
+func (e *Engine) note(key, value []byte) error {
+	if e.Failed() != nil {
+		return nil
+	}
+	defer e.endIfPebblePanics()
+	return e.db.Set(key, value, pebble.NoSync)
+}
+
+// endIfPebblePanics is deferred around every write. A batch that meets a log
+// whose last write has failed, before that failure is known here, makes
+// Pebble panic with its locks held: nobody could write or close any more.
+func (e *Engine) endIfPebblePanics() {
+	if fault := recover(); fault != nil {
+		e.cfg.end(fmt.Sprintf("write: %v", fault))
+	}
 }
 
 // write builds a batch outside any object's turn and returns when it is

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -241,7 +242,9 @@ func TestDeadline_EndsStatements(t *testing.T) {
 	must(t, o.Put("k", []byte("v")))
 	o.SetDeadline(time.Now().Add(time.Millisecond))
 	err := runSQL(o, "INSERT INTO t "+strings.Replace(endless, "count(*)", "x", 1))
-	wantErr(t, err, store.ErrAborted)
+	if !errors.As(err, &fault) || fault.Code != "SQLITE_INTERRUPT" { // aborted, if it had begun to run
+		t.Fatalf("a writing statement: %v", err)
+	}
 	must(t, o.Abort())
 	o.Interrupt()
 	if err := runSQL(o, "SELECT 1"); !errors.As(err, &fault) {
@@ -252,6 +255,25 @@ func TestDeadline_EndsStatements(t *testing.T) {
 		t.Fatalf("%s rows", got)
 	}
 	must(t, o.Close())
+}
+
+// TestPebblePanic_EndsTheProcess: a batch that meets a broken log makes Pebble
+// panic while it holds its locks. The process must end by Config.Fatal, not
+// stand still.
+func TestPebblePanic_EndsTheProcess(t *testing.T) {
+	ended := make(chan string, 1)
+	e := openMem(t, vfs.NewMem(), func(c *Config) {
+		c.Logger = quiet()
+		c.Fatal = func(message string) { ended <- message; runtime.Goexit() }
+	})
+	defer e.Close()
+	go func() {
+		defer e.endIfPebblePanics()
+		panic("the log is broken")
+	}()
+	if message := <-ended; !strings.Contains(message, "the log is broken") {
+		t.Fatal(message)
+	}
 }
 
 func TestOpenDatabases_AreBounded(t *testing.T) {

@@ -282,13 +282,12 @@ func (o *Object) Close() error {
 func (o *Object) noteActivity() error {
 	now := o.engine.nowMs()
 	age := time.Duration(now-o.meta.lastActiveMs) * time.Millisecond
-	if !o.meta.exists || age < lastActiveGranularity || o.engine.Failed() != nil {
+	if !o.meta.exists || age < lastActiveGranularity {
 		return nil
 	}
 	o.meta.lastActiveMs = now
 	return o.engine.read(func() error {
-		err := o.engine.db.Set(metaKey(o.ns.number, o.ref.ID), o.meta.append(nil), pebble.NoSync)
-		if err != nil {
+		if err := o.engine.note(metaKey(o.ns.number, o.ref.ID), o.meta.append(nil)); err != nil {
 			return store.Errorf("note activity of %s: %w", o.ref.ID, err)
 		}
 		return nil

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"fmt"
-	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -24,7 +23,7 @@ func (c Config) pebbleOptions() *pebble.Options {
 		MaxOpenFiles:                pebbleOpenFilesMax,
 		FormatMajorVersion:          pebbleFormat,
 		Merger:                      merger,
-		Logger:                      pebbleLogger{c.Logger, c.Fatal},
+		Logger:                      pebbleLogger{c},
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { c.Logger.Error("storage: background work failed", "error", err) },
@@ -40,23 +39,21 @@ func (c Config) pebbleOptions() *pebble.Options {
 	return options
 }
 
-// pebbleLogger passes Pebble's messages on. Pebble calls Fatalf where it
-// cannot go on and expects it not to return: the message is logged, then
-// Config.Fatal ends the process.
-type pebbleLogger struct {
-	log   *slog.Logger
-	fatal func(string)
-}
-
-func (l pebbleLogger) Infof(format string, args ...any) {}
-
-func (l pebbleLogger) Errorf(format string, args ...any) {
-	l.log.Error("storage: pebble", "message", fmt.Sprintf(format, args...))
-}
-
-func (l pebbleLogger) Fatalf(format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	l.log.Error("storage: pebble cannot go on", "message", message)
-	l.fatal(message)
+// end ends the process in order: it is logged, then Config.Fatal is called.
+func (c Config) end(message string) {
+	c.Logger.Error("storage: pebble cannot go on", "message", message)
+	c.Fatal(message)
 	panic("storage: Config.Fatal returned: " + message)
 }
+
+// pebbleLogger passes Pebble's messages on. Pebble calls Fatalf where it
+// cannot go on and expects it not to return.
+type pebbleLogger struct{ cfg Config }
+
+func (l pebbleLogger) Infof(string, ...any) {}
+
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.cfg.Logger.Error("storage: pebble", "message", fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLogger) Fatalf(format string, args ...any) { l.cfg.end(fmt.Sprintf(format, args...)) }

@@ -22,11 +22,9 @@ func (e *Engine) checkVersion() error {
 		return err
 	}
 	if !ok {
-		version := binary.BigEndian.AppendUint32(nil, formatVersion)
-		if err := e.db.Set(keyVersion, version, pebble.Sync); err != nil {
-			return store.Errorf("write format version: %w", err)
-		}
-		return nil
+		return e.write(func(batch *pebble.Batch) error {
+			return batch.Set(keyVersion, binary.BigEndian.AppendUint32(nil, formatVersion), nil)
+		})
 	}
 	if found := binary.BigEndian.Uint32(value); found > formatVersion {
 		return fmt.Errorf("storage: %s has format %d, this host knows %d: %w",
