@@ -61,3 +61,6 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.descs[m.name], m.kind, m.value(c.h))
 	}
 }
+
+// Hot is how many instances are live.
+func (h *Host) Hot() int { return h.dir.Metrics().Hot }
