@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/internal/bridge"
@@ -13,7 +14,9 @@ import (
 // test world. Its fields belong to guest code, which never runs in parallel.
 type instance struct {
 	host    bridge.Host
-	req     []byte // scratch for encoding requests
+	runner  bridge.Runner // in native tests only
+	mu      sync.Mutex    // natively: what is below, for goroutines that woke each other
+	req     []byte        // scratch for encoding requests
 	ops     map[uint32]*operation
 	free    []*operation
 	current uint64 // the event whose code runs
@@ -46,7 +49,24 @@ func init() {
 }
 
 func newInstance(h bridge.Host) *instance {
-	return &instance{host: h, ops: map[uint32]*operation{}, fetches: map[uint64]*Request{}}
+	in := &instance{host: h, ops: map[uint32]*operation{}, fetches: map[uint64]*Request{}}
+	in.runner, _ = h.(bridge.Runner)
+	return in
+}
+
+// lock guards the instance's fields natively, where a goroutine that another
+// one wakes through a channel of its own goes on beside it. A guest in Wasm has
+// one thread and needs none.
+func (in *instance) lock() {
+	if in.runner != nil {
+		in.mu.Lock()
+	}
+}
+
+func (in *instance) unlock() {
+	if in.runner != nil {
+		in.mu.Unlock()
+	}
 }
 
 func (in *instance) logger() *slog.Logger { return slog.New(&logHandler{in: in}) }
@@ -63,6 +83,8 @@ func (in *instance) encode(m message) []byte {
 }
 
 func (in *instance) sync(fn bridge.Fn, m message) ([]byte, error) {
+	in.lock()
+	defer in.unlock()
 	st, out := in.host.Sync(fn, in.encode(m))
 	if st != abi.OK {
 		return nil, failed(st, out)
@@ -71,6 +93,8 @@ func (in *instance) sync(fn bridge.Fn, m message) ([]byte, error) {
 }
 
 func (in *instance) post(fn bridge.Fn, m message) error {
+	in.lock()
+	defer in.unlock()
 	st, out := in.host.Post(fn, in.encode(m))
 	if st != abi.OK {
 		return failed(st, out)
@@ -81,6 +105,32 @@ func (in *instance) post(fn bridge.Fn, m message) error {
 // await starts an operation and parks the goroutine until it completes. The
 // result is the caller's.
 func (in *instance) await(fn bridge.Fn, m message) ([]byte, error) {
+	op, err := in.begin(fn, m)
+	if err != nil {
+		return nil, err
+	}
+	event := in.current
+	if in.runner != nil {
+		in.runner.Wait(op.done)
+	} else {
+		<-op.done
+	}
+	in.current = event
+	payload, err := op.payload, failed(op.status, op.payload)
+	op.payload = nil
+	in.lock()
+	in.free = append(in.free, op)
+	in.unlock()
+	if err != nil {
+		return nil, err
+	}
+	return payload, nil
+}
+
+// begin starts an operation.
+func (in *instance) begin(fn bridge.Fn, m message) (*operation, error) {
+	in.lock()
+	defer in.unlock()
 	if in.tx > 0 {
 		return nil, ErrWaitInTransaction
 	}
@@ -90,23 +140,8 @@ func (in *instance) await(fn bridge.Fn, m message) ([]byte, error) {
 	}
 	op := in.operation()
 	in.ops[id] = op
-	event := in.current
 	in.parked++
-	if bridge.Serialize != nil {
-		bridge.Serialize.Unlock()
-	}
-	<-op.done
-	if bridge.Serialize != nil {
-		bridge.Serialize.Lock()
-	}
-	in.current = event
-	payload, err := op.payload, failed(op.status, op.payload)
-	op.payload = nil
-	in.free = append(in.free, op)
-	if err != nil {
-		return nil, err
-	}
-	return payload, nil
+	return op, nil
 }
 
 func (in *instance) operation() *operation {
@@ -120,6 +155,8 @@ func (in *instance) operation() *operation {
 
 // Complete is bridge.Guest's: an operation has ended.
 func (in *instance) Complete(id uint32, st abi.Status, payload []byte) bool {
+	in.lock()
+	defer in.unlock()
 	op, ok := in.ops[id]
 	if !ok {
 		return false
@@ -149,6 +186,8 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 		if m.Decode(msg) != nil {
 			return false
 		}
+		in.lock()
+		defer in.unlock()
 		if r := in.fetches[m.Event]; r != nil {
 			r.cancelled = true
 		}
@@ -192,14 +231,15 @@ func (in *instance) socketEvent(kind abi.EventKind, msg []byte) bool {
 
 // start runs fn on a goroutine as the code of an event.
 func (in *instance) start(event uint64, fn func()) bool {
-	go func() {
-		if bridge.Serialize != nil {
-			bridge.Serialize.Lock()
-			defer bridge.Serialize.Unlock()
-		}
+	run := func() {
 		in.current = event
 		fn()
-	}()
+	}
+	if in.runner != nil {
+		in.runner.Go(run)
+	} else {
+		go run()
+	}
 	return true
 }
 
@@ -239,8 +279,8 @@ func (in *instance) construct(m *abi.ConstructEvent) {
 
 func (in *instance) fetch(m *abi.FetchEvent) {
 	r := requestOf(in, m.Event, m.Upgrade, &m.Request)
-	in.fetches[m.Event] = r
-	defer delete(in.fetches, m.Event)
+	in.track(m.Event, r)
+	defer in.track(m.Event, nil)
 	var resp *Response
 	var err error
 	if in.object != nil {
@@ -258,6 +298,17 @@ func (in *instance) fetch(m *abi.FetchEvent) {
 		return
 	}
 	in.respond(m.Event, resp)
+}
+
+// track knows a request while its handler runs; nil ends that.
+func (in *instance) track(event uint64, r *Request) {
+	in.lock()
+	defer in.unlock()
+	if r == nil {
+		delete(in.fetches, event)
+		return
+	}
+	in.fetches[event] = r
 }
 
 func (in *instance) respond(event uint64, r *Response) {

@@ -37,9 +37,15 @@ var NewGuest func(h Host) Guest
 // Classes is set by the SDK: what the program has registered, in order.
 var Classes func() []abi.RegisterRequest
 
-// Serialize, where set, runs guest code of native tests one goroutine at a
-// time: Lock is held while guest code runs and released while it waits.
-var Serialize interface {
-	Lock()
-	Unlock()
+// Runner is what a Host is besides in native tests: it runs the guest's
+// goroutines, so that two of an instance never begin or go on at once and a
+// turn ends where all of them wait, as on the real host. Under wasip1 the
+// guest has one thread, and no Host is a Runner.
+type Runner interface {
+	// Go runs fn as guest code on a goroutine of its own, once no other runs.
+	// A panic of fn discards the instance.
+	Go(fn func())
+	// Wait returns when done has been sent to and no other guest code runs.
+	// It ends the goroutine where the instance is gone by then.
+	Wait(done <-chan struct{})
 }
