@@ -3,6 +3,7 @@ package hostcall
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/object"
@@ -176,6 +177,12 @@ func (c *Calls) open() map[uint32]store.Cursor {
 	return c.cursors
 }
 
+// deadliner is storage that can end a statement that runs too long.
+type deadliner interface{ SetDeadline(time.Time) }
+
+// sqlTimeout bounds the statements of one call.
+const sqlTimeout = 30 * time.Second
+
 func sqlExec(c *Calls, req []byte) ([]byte, error) {
 	s, err := c.storage()
 	if err != nil {
@@ -187,6 +194,9 @@ func sqlExec(c *Calls, req []byte) ([]byte, error) {
 	}
 	for i := range m.Args {
 		m.Args[i].Bytes = bytes.Clone(m.Args[i].Bytes)
+	}
+	if d, ok := s.(deadliner); ok {
+		d.SetDeadline(time.Now().Add(sqlTimeout))
 	}
 	cur, err := s.Exec(m.Query, m.Args)
 	if err != nil {

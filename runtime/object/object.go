@@ -68,6 +68,7 @@ type Object struct {
 	alarmRun     *alarmRun
 	timer        clock.Timer
 	timerAt      int64
+	asking       bool // askTimers is under way
 	effects      []gate.Effect
 	undos        []func()
 	turns        uint64
@@ -292,13 +293,9 @@ func internal(st abi.Status) bool {
 	return st == abi.Overloaded || st == abi.StorageFault || st == abi.Unavailable || st == abi.Internal
 }
 
-// park ends the loop where nothing is left to do. Before that it learns of
-// timers that the guest may have armed, and notes what others may see.
+// park ends the loop where nothing is left to do. Before that it sees to the
+// guest's timers, and notes what others may see.
 func (o *Object) park() bool {
-	if o.guest != nil && o.guest.ClockRead() {
-		o.turn(o.guest.Tick)
-		return false
-	}
 	o.armTimer()
 	o.note()
 	if o.canLeave() && o.leave() {
@@ -332,6 +329,9 @@ func (o *Object) note() {
 // idle reports that nothing of the instance is unfinished: it could go cold.
 func (o *Object) idle() bool {
 	if o.guest != nil {
+		if o.guest.ClockRead() {
+			return false
+		}
 		if _, armed := o.guest.Deadline(); armed {
 			return false
 		}
@@ -341,11 +341,33 @@ func (o *Object) idle() bool {
 
 // settled reports that nothing but a timer is unfinished.
 func (o *Object) settled() bool {
-	return len(o.events) == 0 && len(o.ops) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0
+	return !o.asking && len(o.events) == 0 && len(o.ops) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0
+}
+
+// askAfter is how long a guest that has read its clock may keep a timer to
+// itself: asking after each event would cost more than the event.
+const askAfter = 5 * time.Millisecond
+
+// askTimers pumps a guest that may have armed a timer, a little later.
+func (o *Object) askTimers() {
+	if o.asking || o.guest == nil || !o.guest.ClockRead() {
+		return
+	}
+	o.asking = true
+	life := o.life
+	o.dir.cfg.After(askAfter, func() {
+		o.post(func() {
+			o.asking = false
+			if o.life == life && o.guest != nil && o.guest.ClockRead() {
+				o.turn(o.guest.Tick)
+			}
+		})
+	})
 }
 
 // armTimer wakes the loop for the guest's next timer.
 func (o *Object) armTimer() {
+	o.askTimers()
 	at := int64(0)
 	if o.guest != nil {
 		at, _ = o.guest.Deadline()
