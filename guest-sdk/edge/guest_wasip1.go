@@ -5,6 +5,7 @@ package edge
 import (
 	"os"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"unsafe"
 
@@ -33,6 +34,12 @@ func idleConn() syscall.RawConn {
 	}
 	return c
 }
+
+// gcPercent keeps the heap of a guest with little state near 1 MiB: many
+// guests share the machine's caches.
+const gcPercent = 25
+
+func init() { debug.SetGCPercent(gcPercent) }
 
 func announce(c *class) {
 	m := c.message()

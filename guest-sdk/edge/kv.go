@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/internal/bridge"
@@ -173,17 +174,35 @@ func List[T any](kv *KV, o ListOptions) (entries iter.Seq2[string, T], err func(
 	}, func() error { return failed }
 }
 
+// encodeValue is JSON, written without reflection for whole numbers.
 func encodeValue(v any) ([]byte, error) {
-	if b, ok := v.([]byte); ok {
-		return b, nil
+	switch v := v.(type) {
+	case []byte:
+		return v, nil
+	case int:
+		return strconv.AppendInt(nil, int64(v), 10), nil
+	case int64:
+		return strconv.AppendInt(nil, v, 10), nil
 	}
 	return json.Marshal(v)
 }
 
+// decode reads what encodeValue wrote.
 func decode(b []byte, v any) error {
-	if p, ok := v.(*[]byte); ok {
+	switch p := v.(type) {
+	case *[]byte:
 		*p = b
 		return nil
+	case *int:
+		if n, err := strconv.Atoi(string(b)); err == nil {
+			*p = n
+			return nil
+		}
+	case *int64:
+		if n, err := strconv.ParseInt(string(b), 10, 64); err == nil {
+			*p = n
+			return nil
+		}
 	}
 	return json.Unmarshal(b, v)
 }
