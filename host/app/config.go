@@ -108,6 +108,7 @@ const (
 	KindAssets             // to the assets of an app without a guest
 )
 
+// String is the kind's name.
 func (k Kind) String() string {
 	return [...]string{"worker", "object", "assets"}[k]
 }

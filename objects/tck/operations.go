@@ -12,7 +12,7 @@ import (
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
 )
 
-// The right uses, and the wrong ones that Go itself can make.
+// The right uses.
 func init() {
 	op("runs", func(p *Probe, _ *edge.Request, _ string) (*edge.Response, error) { return text("%d", p.runs) })
 	op("put", func(p *Probe, _ *edge.Request, arg string) (*edge.Response, error) {
@@ -34,6 +34,34 @@ func init() {
 		}
 		return text("%s", b)
 	})
+	op("ws", func(p *Probe, r *edge.Request, arg string) (*edge.Response, error) {
+		ws, ok := r.Upgrade()
+		if !ok {
+			return edge.Text(426, "no upgrade"), nil
+		}
+		if err := p.state.AcceptWebSocket(ws, strings.Fields(arg)...); err != nil {
+			return nil, err
+		}
+		return edge.Switch(ws, ""), nil
+	})
+	op("sockets", func(p *Probe, _ *edge.Request, arg string) (*edge.Response, error) {
+		if arg != "" {
+			return text("%d", len(p.state.WebSockets(arg)))
+		}
+		return text("%d", len(p.state.WebSockets()))
+	})
+	op("random", func(p *Probe, _ *edge.Request, _ string) (*edge.Response, error) {
+		var a, b [16]byte
+		if _, err := rand.Read(a[:]); err != nil {
+			return nil, err
+		}
+		p.state.Rand(b[:])
+		return text("%s", hex.EncodeToString(append(a[:], b[:]...)))
+	})
+}
+
+// The wrong uses that Go itself can make.
+func init() {
 	op("panic", func(*Probe, *edge.Request, string) (*edge.Response, error) { panic("asked to") })
 	op("put-panic", func(p *Probe, _ *edge.Request, arg string) (*edge.Response, error) {
 		if err := edge.Put(p.state.Storage.KV, "value", arg); err != nil {
@@ -61,30 +89,6 @@ func init() {
 		}
 		p.state.Abort("asked to")
 		return nil, nil
-	})
-	op("ws", func(p *Probe, r *edge.Request, arg string) (*edge.Response, error) {
-		ws, ok := r.Upgrade()
-		if !ok {
-			return edge.Text(426, "no upgrade"), nil
-		}
-		if err := p.state.AcceptWebSocket(ws, strings.Fields(arg)...); err != nil {
-			return nil, err
-		}
-		return edge.Switch(ws, ""), nil
-	})
-	op("sockets", func(p *Probe, _ *edge.Request, arg string) (*edge.Response, error) {
-		if arg != "" {
-			return text("%d", len(p.state.WebSockets(arg)))
-		}
-		return text("%d", len(p.state.WebSockets()))
-	})
-	op("random", func(p *Probe, _ *edge.Request, _ string) (*edge.Response, error) {
-		var a, b [16]byte
-		if _, err := rand.Read(a[:]); err != nil {
-			return nil, err
-		}
-		p.state.Rand(b[:])
-		return text("%s", hex.EncodeToString(append(a[:], b[:]...)))
 	})
 }
 
@@ -148,6 +152,10 @@ func init() {
 		time.AfterFunc(20*time.Millisecond, func() { _ = edge.Put(p.state.Storage.KV, "value", arg) })
 		return text("armed")
 	})
+}
+
+// Storage beyond single keys.
+func init() {
 	op("tx", func(p *Probe, _ *edge.Request, arg string) (*edge.Response, error) {
 		err := p.state.Storage.Transaction(func() error {
 			if err := edge.Put(p.state.Storage.KV, "value", arg); err != nil {
