@@ -20,7 +20,7 @@ func (t *objectTarget) BodyBytesMax() int64 { return t.limit }
 // Serve sends the request to the object.
 func (t *objectTarget) Serve(x *ingress.Exchange) {
 	e := fetchEvent(x)
-	if err := t.h.dir.Send(t.class, object.RefByName(t.class.Namespace, t.name), e); err != nil {
+	if err := t.h.dir.SendHere(t.class, object.RefByName(t.class.Namespace, t.name), e); err != nil {
 		refuse(x, err)
 	}
 }
@@ -36,7 +36,7 @@ func (t *workerTarget) BodyBytesMax() int64 { return t.limit }
 
 // Serve sends the request to an instance of the worker.
 func (t *workerTarget) Serve(x *ingress.Exchange) {
-	if err := t.pool.Send(fetchEvent(x)); err != nil {
+	if err := t.pool.SendHere(fetchEvent(x)); err != nil {
 		refuse(x, err)
 	}
 }

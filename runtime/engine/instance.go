@@ -93,7 +93,7 @@ func (i *Image) instantiate(calls Calls) (*Instance, error) {
 	in := &Instance{calls: calls}
 	in.ctx = &callContext{context.Background(), in}
 	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	m, err := i.runtime.InstantiateModule(in.ctx, i.compiled, cfg)
+	m, err := i.runtime.InstantiateModule(withMemory(in.ctx), i.compiled, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("engine: instantiate: %w", err)
 	}

@@ -37,6 +37,8 @@ type Gate struct {
 	queue    []*Ticket
 	draining bool
 	err      error
+
+	inline bool // of whoever drains: effects run inside Seal
 }
 
 // Ticket is a sealed turn.
@@ -72,7 +74,9 @@ func (g *Gate) Seal(t *Ticket, effects []Effect, pending bool) {
 	if g.err == nil && t.durable && len(g.queue) == 0 && !g.draining {
 		g.draining = true
 		g.mu.Unlock()
+		g.inline = true
 		g.release(t)
+		g.inline = false
 		g.drain()
 		return
 	}
@@ -83,6 +87,10 @@ func (g *Gate) Seal(t *Ticket, effects []Effect, pending bool) {
 		g.pool.Go(g.drain)
 	}
 }
+
+// Inline reports, to an effect that is being released, whether that happens
+// on the goroutine of the loop, inside Seal.
+func (g *Gate) Inline() bool { return g.inline }
 
 // wants claims the drain where the front may go; g.mu is held.
 func (g *Gate) wants() bool {

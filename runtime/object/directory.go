@@ -218,24 +218,48 @@ func (d *Directory) Find(r store.Ref) *Object {
 // Send puts an event into an object's mailbox, activating it if need be. An
 // error is an *Error, and e has not been taken.
 func (d *Directory) Send(c *Class, r store.Ref, e *Event) error {
-	o, err := d.get(c, r)
-	if err != nil {
-		return err
+	o, err := d.send(c, r, e)
+	if o != nil {
+		go o.run()
 	}
-	return overloaded(d.pushTo(o, c, e))
+	return err
 }
 
-func (d *Directory) pushTo(o *Object, c *Class, e *Event) error {
+// SendHere is Send for a goroutine that will wait for the answer: the object
+// runs on it, for a few steps, if it is at rest.
+func (d *Directory) SendHere(c *Class, r store.Ref, e *Event) error {
+	o, err := d.send(c, r, e)
+	if o != nil {
+		o.borrow()
+	}
+	return err
+}
+
+func (d *Directory) send(c *Class, r store.Ref, e *Event) (woken *Object, err error) {
+	o, err := d.get(c, r)
+	if err != nil {
+		return nil, err
+	}
+	woken, err = d.queue(o, c, e)
+	return woken, overloaded(err)
+}
+
+// queue puts an event into the mailbox of o, or of the Object that has taken
+// its place. The caller must run the loop of the Object that is answered.
+func (d *Directory) queue(o *Object, c *Class, e *Event) (woken *Object, err error) {
 	for {
-		err := o.push(e)
+		start, err := o.queue(e)
+		if start {
+			return o, nil
+		}
 		if !errors.Is(err, errGone) {
 			if err != nil {
 				d.metrics.overloads.Add(1)
 			}
-			return err
+			return nil, err
 		}
 		if o, err = d.get(c, o.ref); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

@@ -14,9 +14,17 @@ type respondEffect struct {
 	r *abi.Response
 }
 
+// from tells a caller's reply which object's gate releases it.
+func (e *Event) from() Reply {
+	if r, ok := e.Reply.(*callReply); ok {
+		r.via = e.target
+	}
+	return e.Reply
+}
+
 func (f *respondEffect) Release() {
-	if f.e.Reply != nil {
-		f.e.Reply.Respond(f.r)
+	if r := f.e.from(); r != nil {
+		r.Respond(f.r)
 	}
 }
 
@@ -29,8 +37,8 @@ type chunkEffect struct {
 }
 
 func (f *chunkEffect) Release() {
-	if f.e.Reply != nil {
-		f.e.Reply.Chunk(f.data, f.last)
+	if r := f.e.from(); r != nil {
+		r.Chunk(f.data, f.last)
 	}
 }
 
@@ -43,8 +51,8 @@ type doneEffect struct {
 }
 
 func (f *doneEffect) Release() {
-	if f.e.Reply != nil {
-		f.e.Reply.Done(f.status, f.payload)
+	if r := f.e.from(); r != nil {
+		r.Done(f.status, f.payload)
 	}
 }
 

@@ -70,6 +70,7 @@ type Object struct {
 	timerAt      int64
 	asking       bool // askTimers is under way
 	effects      []gate.Effect
+	woken        []*Object // by effects released on this goroutine; their loops are claimed
 	undos        []func()
 	turns        uint64
 	tx           int
@@ -120,41 +121,49 @@ func (o *Object) Storage() store.Object { return o.storage }
 // Directory is where the object lives.
 func (o *Object) Directory() *Directory { return o.dir }
 
-// push queues an event; errGone means that the directory has a newer Object.
+// push queues an event and sees that it is run; errGone means that the
+// directory has a newer Object.
 func (o *Object) push(e *Event) error {
-	e.target = o
-	o.mu.Lock()
-	if o.gone {
-		o.mu.Unlock()
-		return errGone
-	}
-	if err := o.box.Push(e, e.Bytes); err != nil {
-		o.mu.Unlock()
-		return err
-	}
-	start := o.claim()
-	o.mu.Unlock()
+	start, err := o.queue(e)
 	if start {
 		go o.run()
 	}
-	return nil
+	return err
+}
+
+// queue queues an event. With start the caller must run the loop.
+func (o *Object) queue(e *Event) (start bool, err error) {
+	e.target = o
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.gone {
+		return false, errGone
+	}
+	if err := o.box.Push(e, e.Bytes); err != nil {
+		return false, err
+	}
+	return o.claim(), nil
 }
 
 // post gives the loop work that is no event. It reports false where the
 // Object has left the directory.
 func (o *Object) post(fn func()) bool {
-	o.mu.Lock()
-	if o.gone {
-		o.mu.Unlock()
-		return false
-	}
-	o.inbox = append(o.inbox, fn)
-	start := o.claim()
-	o.mu.Unlock()
+	start, ok := o.give(fn)
 	if start {
 		go o.run()
 	}
-	return true
+	return ok
+}
+
+// give is post without running the loop: with start the caller must.
+func (o *Object) give(fn func()) (start, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.gone {
+		return false, false
+	}
+	o.inbox = append(o.inbox, fn)
+	return o.claim(), true
 }
 
 // claim makes the caller responsible for the loop; o.mu is held.
@@ -166,21 +175,91 @@ func (o *Object) claim() bool {
 	return true
 }
 
-// stepsPerYield is how many steps a busy loop takes before it lets others in.
-const stepsPerYield = 64
+// How many steps a loop takes before it lets others in: on a goroutine of its
+// own, and on one that is borrowed from a connection.
+const (
+	stepsPerYield = 64
+	stepsBorrowed = 8
+)
 
-// run is the loop: it lives while there is something to do.
+// run is the loop: it lives while there is something to do, and then goes on
+// with an object that this one has woken, on the same goroutine.
 func (o *Object) run() {
-	for steps := 1; ; steps++ {
-		if fn := o.command(); fn != nil {
-			fn()
-		} else if !o.nextEventTurn() && o.park() {
-			return
-		}
+	for steps := 1; o != nil; steps++ {
+		o = o.step()
 		if steps%stepsPerYield == 0 {
 			runtime.Gosched()
 		}
 	}
+}
+
+// borrow is run on a goroutine that has something else to do soon: an answer
+// that does not have to wait for the disk is there when it returns.
+func (o *Object) borrow() {
+	for range stepsBorrowed {
+		if o = o.step(); o == nil {
+			return
+		}
+	}
+	go o.run()
+}
+
+// step does one thing and answers whose loop goes on: this object's, that of
+// one it has woken when there is nothing left to do here, or none.
+func (o *Object) step() *Object {
+	if fn := o.command(); fn != nil {
+		fn()
+		o.spread()
+		return o
+	}
+	if o.nextEventTurn() {
+		o.spread()
+		return o
+	}
+	woken := o.woken // once parked, the object may be another goroutine's
+	o.woken = nil
+	if !o.park() {
+		for _, w := range woken {
+			go w.run()
+		}
+		return o
+	}
+	if len(woken) == 0 {
+		return nil
+	}
+	for _, w := range woken[1:] {
+		go w.run()
+	}
+	return woken[0]
+}
+
+// spread runs the objects that were woken on goroutines of their own if there
+// is still work here.
+func (o *Object) spread() {
+	if len(o.woken) == 0 || !o.hasWork() {
+		return
+	}
+	for _, w := range o.woken {
+		go w.run()
+	}
+	o.woken = nil
+}
+
+func (o *Object) hasWork() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, _ := o.box.Len()
+	return len(o.inbox) > 0 || n > 0 && o.accepts()
+}
+
+// start runs the loop of another object that an effect of this one has woken:
+// on this goroutine, later, where the effect is released by the loop itself.
+func (o *Object) start(w *Object) {
+	if o.gate.Inline() {
+		o.woken = append(o.woken, w)
+		return
+	}
+	go w.run()
 }
 
 func (o *Object) command() func() {

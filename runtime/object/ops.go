@@ -137,9 +137,24 @@ const blocksMax = 64
 
 // callReply completes the caller's operation.
 type callReply struct {
-	done  func(abi.Status, []byte)
-	fetch bool
-	resp  *abi.Response // of a streamed answer, until its end
+	caller   *Object
+	complete func(st abi.Status, payload []byte) // on the caller's loop
+	via      *Object                             // set while via's gate releases the answer
+	resp     *abi.Response                       // of a streamed answer, until its end
+}
+
+// done gives the answer to the caller's loop.
+func (r *callReply) done(st abi.Status, payload []byte) {
+	start, _ := r.caller.give(func() { r.complete(st, payload) })
+	if !start {
+		return
+	}
+	if via := r.via; via != nil {
+		r.via = nil
+		via.start(r.caller)
+		return
+	}
+	go r.caller.run()
 }
 
 // Respond completes a stub's fetch; a streamed body is gathered first.
@@ -173,7 +188,8 @@ func (o *Object) CallObject(event uint64, class *Class, ref store.Ref, e *Event)
 	if err != nil {
 		return 0, err
 	}
-	e.Reply = &callReply{done: done, fetch: e.Kind == abi.EventFetch}
+	life := o.life
+	e.Reply = &callReply{caller: o, complete: func(st abi.Status, payload []byte) { o.complete(life, op, st, payload) }}
 	target, err := o.dir.get(class, ref)
 	if err == nil && caller != nil {
 		err = o.dir.waits.begin(caller, e, target)
@@ -188,9 +204,14 @@ func (o *Object) CallObject(event uint64, class *Class, ref store.Ref, e *Event)
 	op.cancel = func() { timer.Stop() }
 	o.effect(&funcEffect{
 		release: func() {
-			if err := o.dir.pushTo(target, class, e); err != nil {
+			woken, err := o.dir.queue(target, class, e)
+			if err != nil {
 				st, f := describe(overloaded(err))
 				done(st, f.Append(nil))
+				return
+			}
+			if woken != nil {
+				o.start(woken)
 			}
 		},
 		drop: func(err error) { done(abi.StorageFault, fail("the turn was lost: "+err.Error(), abi.FailureRetryable)) },

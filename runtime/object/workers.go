@@ -41,21 +41,43 @@ func (w *Workers) all() []*Object {
 
 // Send gives an event to an instance, or answers overloaded at once.
 func (w *Workers) Send(e *Event) error {
+	o, err := w.send(e)
+	if o != nil {
+		go o.run()
+	}
+	return err
+}
+
+// SendHere is Send for a goroutine that will wait for the answer: the instance
+// runs on it, for a few steps, if it is at rest.
+func (w *Workers) SendHere(e *Event) error {
+	o, err := w.send(e)
+	if o != nil {
+		o.borrow()
+	}
+	return err
+}
+
+func (w *Workers) send(e *Event) (woken *Object, err error) {
 	if w.dir.closed.Load() {
-		return &Error{abi.Unavailable, "the host is shutting down", abi.FailureRetryable}
+		return nil, &Error{abi.Unavailable, "the host is shutting down", abi.FailureRetryable}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	in := w.pick(w.class.Current.Load())
 	if in == nil {
 		w.dir.metrics.overloads.Add(1)
-		return &Error{abi.Overloaded, "all instances of the worker are busy", abi.FailureOverloaded}
+		return nil, &Error{abi.Overloaded, "all instances of the worker are busy", abi.FailureOverloaded}
 	}
-	if err := in.o.push(e); err != nil {
-		return overloaded(err)
+	start, err := in.o.queue(e)
+	if err != nil {
+		return nil, overloaded(err)
 	}
 	in.load++
-	return nil
+	if start {
+		return in.o, nil
+	}
+	return nil, nil
 }
 
 // pick chooses the least loaded instance that may take an event, or makes
