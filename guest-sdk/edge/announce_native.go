@@ -5,3 +5,6 @@ package edge
 // announce tells the host of a class while the image is made; natively there
 // is none, and edgetest reads the list.
 func announce(*class) {}
+
+// spawn runs fn on a goroutine; natively a Runner does as a rule.
+func spawn(fn func()) { go fn() }

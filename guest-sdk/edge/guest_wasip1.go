@@ -65,11 +65,12 @@ func pump() uint32 {
 	return abi.AnswerPumped
 }
 
-// settle runs the new goroutine, and pumps unless every goroutine is known to
-// be parked: those of the base, and those that wait for an operation.
+// settle runs what was woken, and pumps unless every goroutine is known to be
+// parked: that of the export, idle ones of the pool, and those that wait for
+// an operation.
 func settle() uint32 {
 	runtime.Gosched()
-	if runtime.NumGoroutine() <= baseGoroutines+guest.parked {
+	if runtime.NumGoroutine() <= baseGoroutines+guest.parked+len(pool.idle) {
 		return 0
 	}
 	return pump()
@@ -92,10 +93,13 @@ func taken(n uint32) []byte {
 
 //go:wasmexport hf_event
 func hfEvent(kind, n uint32) uint32 {
-	if !guest.Event(abi.EventKind(kind), taken(n)) {
-		return abi.AnswerRefused
+	msg, refused := taken(n), false
+	pool.dispatch(func() { refused = !guest.Event(abi.EventKind(kind), msg) })
+	answer := settle()
+	if refused {
+		answer |= abi.AnswerRefused
 	}
-	return settle()
+	return answer
 }
 
 //go:wasmexport hf_completion

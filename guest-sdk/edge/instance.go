@@ -238,7 +238,7 @@ func (in *instance) start(event uint64, fn func()) bool {
 	if in.runner != nil {
 		in.runner.Go(run)
 	} else {
-		go run()
+		spawn(run)
 	}
 	return true
 }

@@ -90,7 +90,14 @@ func (r *Request) JSON(v any) error { return json.Unmarshal(r.Body, v) }
 
 // Cancelled reports whether the client has gone since the handler waited
 // last.
-func (r *Request) Cancelled() bool { return r.cancelled }
+func (r *Request) Cancelled() bool {
+	if r.in == nil {
+		return false // one that this guest sends
+	}
+	r.in.lock()
+	defer r.in.unlock()
+	return r.cancelled
+}
 
 // Upgrade gives the WebSocket that the client asked for. Accept it with
 // State.AcceptWebSocket and answer with its Response; ok is false where the
