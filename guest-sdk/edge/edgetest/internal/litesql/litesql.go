@@ -19,7 +19,8 @@ type DB struct {
 	conn    *sqlite3.Conn
 	begun   bool
 	trusted bool
-	refused bool // the statement being prepared would end a transaction
+	refused bool   // the statement being prepared would end a transaction
+	module  string // of the virtual table that it makes
 	loaded  map[string]bool
 }
 
@@ -141,12 +142,14 @@ var modules = map[string]func(*sqlite3.Conn) error{
 
 // prepare compiles the first statement of text, loading what it lacks.
 func (db *DB) prepare(text string) (*sqlite3.Stmt, string, error) {
-	db.refused = false
+	db.refused, db.module = false, ""
 	stmt, tail, err := db.conn.Prepare(text)
 	if err != nil {
 		if _, module, ok := strings.Cut(err.Error(), "no such module: "); ok && db.load(strings.ToLower(module)) {
 			stmt, tail, err = db.conn.Prepare(text)
 		}
+	} else if db.module != "" {
+		db.load(db.module)
 	}
 	if err != nil && db.refused {
 		return nil, "", &Error{Message: TextTransaction, Code: "SQLITE_AUTH"}

@@ -51,7 +51,8 @@ func (db *DB) allows(action sqlite3.AuthorizerActionCode, third, fourth, schema 
 		sqlite3.AUTH_DROP_TEMP_INDEX, sqlite3.AUTH_DROP_TEMP_TRIGGER, sqlite3.AUTH_DROP_TEMP_VIEW:
 		return false
 	case sqlite3.AUTH_CREATE_VTABLE:
-		return modules[strings.ToLower(fourth)] != nil && free(third)
+		db.module = strings.ToLower(fourth)
+		return modules[db.module] != nil && free(third)
 	case sqlite3.AUTH_FUNCTION:
 		return allowedFunction(strings.ToLower(fourth))
 	case sqlite3.AUTH_PRAGMA:

@@ -190,4 +190,6 @@ func deleteAll(o *object) error {
 	return nil
 }
 
-func bookmark(o *object) (message, error) { return raw(fmt.Sprintf("%016x-%016x", 1, o.store.sequence)), nil }
+func bookmark(o *object) (message, error) {
+	return raw(fmt.Sprintf("%016x-%016x", 1, o.store.sequence)), nil
+}
