@@ -46,8 +46,21 @@ type Process struct {
 // readyMax bounds the start of a process, building included.
 const readyMax = 4 * time.Minute
 
-// Spawn starts the command with arguments and waits for its ready line.
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Spawn starts the command with arguments, waits for its ready line, and
+// kills it at the end of the test.
 func Spawn(t testing.TB, args ...string) *Process {
+	t.Helper()
+	p := SpawnKept(t, args...)
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// SpawnKept is Spawn for a process that outlives the test; the caller kills
+// it.
+func SpawnKept(t testing.TB, args ...string) *Process {
 	t.Helper()
 	p := &Process{t: t, err: &Log{}}
 	p.cmd = exec.Command(Binary(t), args...)
@@ -62,7 +75,6 @@ func Spawn(t testing.TB, args ...string) *Process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.Kill)
 	ready := make(chan bool, 1)
 	go func() {
 		sc := bufio.NewScanner(out)
