@@ -42,7 +42,7 @@ func (o *Object) activate() error {
 		m.ID, m.Name = o.ref.ID.String(), o.ref.Name
 	}
 	o.constructing = true
-	o.deliver(&Event{Kind: abi.EventConstruct, Message: &m, target: o})
+	o.deliver(&Event{Kind: abi.EventConstruct, Message: &m})
 	return nil
 }
 

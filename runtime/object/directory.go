@@ -100,7 +100,7 @@ type Directory struct {
 	workers map[string]*Workers
 
 	closed  atomic.Bool
-	sweeper clock.Timer
+	sweeper clock.Timer // under the hot list's lock
 }
 
 type metrics struct {
@@ -261,6 +261,7 @@ func (d *Directory) queue(o *Object, c *Class, e *Event) (woken *Object, err err
 		if o, err = d.get(c, o.ref); err != nil {
 			return nil, err
 		}
+		d.waits.moved(e, o)
 	}
 }
 

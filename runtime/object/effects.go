@@ -17,7 +17,7 @@ type respondEffect struct {
 // from tells a caller's reply which object's gate releases it.
 func (e *Event) from() Reply {
 	if r, ok := e.Reply.(*callReply); ok {
-		r.via = e.target
+		r.via = e.target.Load()
 	}
 	return e.Reply
 }

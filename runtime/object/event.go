@@ -1,6 +1,7 @@
 package object
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
@@ -32,12 +33,13 @@ type Event struct {
 	Caller  *Event // the event that waits for this one; nil: from outside
 
 	id        uint64
-	target    *Object
+	target    atomic.Pointer[Object] // whose mailbox has it
 	started   bool
 	done      bool
 	answered  bool // streamed: the head has left
 	began     time.Time
 	calls     []*Event // events this one waits for; the graph's lock
+	at        *Object  // where a call is queued; the graph's lock
 	cancelled bool
 }
 

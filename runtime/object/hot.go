@@ -133,10 +133,12 @@ func (o *Object) tryEvict() bool {
 const sweepEvery = time.Second
 
 func (d *Directory) sweepLater() {
+	d.hot.mu.Lock()
+	defer d.hot.mu.Unlock()
+	if d.closed.Load() {
+		return
+	}
 	d.sweeper = d.cfg.After(sweepEvery, func() {
-		if d.closed.Load() {
-			return
-		}
 		d.sweep()
 		d.sweepLater()
 	})
@@ -231,7 +233,9 @@ func (d *Directory) Close(ctx context.Context) error {
 	d.alarms.Stop()
 	quiet := d.Quiet(ctx)
 	d.closed.Store(true)
+	d.hot.mu.Lock()
 	d.sweeper.Stop()
+	d.hot.mu.Unlock()
 	for _, o := range d.live() {
 		done := make(chan struct{})
 		if !o.post(func() {

@@ -133,7 +133,7 @@ func (o *Object) push(e *Event) error {
 
 // queue queues an event. With start the caller must run the loop.
 func (o *Object) queue(e *Event) (start bool, err error) {
-	e.target = o
+	e.target.Store(o)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.gone {

@@ -24,7 +24,7 @@ func (o *Object) SocketMessage(id uint64, binary bool, data []byte) error {
 // SocketClosed is the socket layer's last word on a socket.
 func (o *Object) SocketClosed(id uint64, code int, reason string, wasClean bool) {
 	e := &Event{Kind: abi.EventSocketClose, Message: &abi.SocketCloseEvent{Socket: id, Code: uint32(code), Reason: reason, WasClean: wasClean}}
-	e.target = o
+	e.target.Store(o)
 	o.mu.Lock()
 	o.box.Force(e, 0)
 	start := o.claim()
@@ -68,7 +68,7 @@ func (o *Object) forget(e *Event) {
 // Cancel says that nobody waits for e any more: it is dropped if it is still
 // queued, else its handler is told.
 func (e *Event) Cancel() {
-	o := e.target
+	o := e.target.Load()
 	if o == nil {
 		return
 	}

@@ -28,7 +28,7 @@ func (w *waits) begin(caller, callee *Event, target *Object) error {
 			return ErrCallCycle
 		}
 	}
-	callee.target, callee.Caller = target, caller
+	callee.at, callee.Caller = target, caller
 	caller.calls = append(caller.calls, callee)
 	return nil
 }
@@ -52,13 +52,22 @@ func (w *waits) reaches(from, goal *Event, seen map[*Event]bool) bool {
 			}
 			continue
 		}
-		for _, b := range c.target.blockers {
+		for _, b := range c.at.blockers {
 			if w.reaches(b, goal, seen) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// moved notes that a call is queued at another Object of the same id.
+func (w *waits) moved(callee *Event, target *Object) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if callee.Caller != nil {
+		callee.at = target
+	}
 }
 
 // end forgets that the caller waits for callee.
