@@ -93,9 +93,12 @@ func (w *World) Object(class, name string) *Handle {
 // that. An *edge.Error keeps its code and flags, any other error is D1's own
 // (edge.ErrD1). A real host has no such switch: there the test is skipped from
 // here on, unless n is 0.
-func (w *World) FailD1(n int, err error) {
+func (w *World) FailD1(n int, err error) { w.t.Helper(); w.FailD1After(0, n, err) }
+
+// FailD1After is FailD1 behind so many calls that work.
+func (w *World) FailD1After(calls, n int, err error) {
 	w.t.Helper()
-	w.check("FailD1", w.b.FailD1(n, err))
+	w.check("FailD1", w.b.FailD1(calls, n, err))
 }
 
 // Scheduled runs a cron trigger now and answers the handler's error.

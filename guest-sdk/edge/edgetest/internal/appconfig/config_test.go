@@ -10,10 +10,10 @@ import (
 func TestPlain_TakesOutCommentsAndTrailingCommas(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"a": 1, // x` + "\n" + `"b": [1, 2,], /* , } */ }`: `{"a":1,"b":[1,2]}`,
-		`{"url": "http://x/*no*/", "q": "\"//",}`:             `{"url":"http://x/*no*/","q":"\"//"}`,
-		`[1, /* a */ /* b */]`:                                `[1]`,
-		`{} // end`:                                           `{}`,
-		"/* two\nlines */ []":                                 `[]`,
+		`{"url": "http://x/*no*/", "q": "\"//",}`:            `{"url":"http://x/*no*/","q":"\"//"}`,
+		`[1, /* a */ /* b */]`:                               `[1]`,
+		`{} // end`:                                          `{}`,
+		"/* two\nlines */ []":                                `[]`,
 	} {
 		var v any
 		text := plain([]byte(in))

@@ -82,7 +82,7 @@ type Backend interface {
 	KV(to Target) (map[string][]byte, error)
 	Alarm(to Target) (time.Time, bool, error)
 	RunAlarm(to Target) error
-	FailD1(calls int, err error) error
+	FailD1(after, calls int, err error) error
 	Scheduled(cron string) error
 	Logs() []string
 	Close() error

@@ -278,10 +278,10 @@ func (w *World) RunAlarm(to backend.Target) error {
 	})
 }
 
-// FailD1 lets the next D1 calls fail.
-func (w *World) FailD1(calls int, err error) error {
+// FailD1 lets D1 calls fail, after so many that do not.
+func (w *World) FailD1(after, calls int, err error) error {
 	return w.do(func() error {
-		w.failures, w.failure = calls, err
+		w.spared, w.failures, w.failure = after, calls, err
 		return nil
 	})
 }

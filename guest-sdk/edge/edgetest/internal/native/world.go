@@ -42,7 +42,8 @@ type World struct {
 	crons     []*trigger
 	sockets   uint64
 	logs      []string
-	failures  int // so many next D1 calls fail
+	spared    int // so many next D1 calls work,
+	failures  int // and so many behind them fail
 	failure   error
 	random    *rand.ChaCha8
 	ended     bool

@@ -298,7 +298,7 @@ func (w *World) RunAlarm(to backend.Target) error {
 }
 
 // FailD1 is not offered by a real host.
-func (w *World) FailD1(calls int, _ error) error {
+func (w *World) FailD1(_, calls int, _ error) error {
 	if calls == 0 {
 		return nil
 	}

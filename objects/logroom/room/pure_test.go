@@ -1,0 +1,203 @@
+package room
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestValidID(t *testing.T) {
+	for id, want := range map[string]bool{
+		"a": true, "A-z_0.9": true, "...": true, strings.Repeat("x", 128): true,
+		"": false, ".": false, "..": false, "a b": false, "a/b": false, "ä": false, "a\x00": false, strings.Repeat("x", 129): false,
+	} {
+		if validID(id) != want {
+			t.Errorf("%q: %v, want %v", id, !want, want)
+		}
+	}
+}
+
+func TestOwners_WhoMayDoWhat(t *testing.T) {
+	declared := owners{keys: map[string]string{"acme": hash("k"), "upper": strings.ToUpper(hash("k"))[:7] + hash("k")[7:]}}
+	open := declared
+	open.open = true
+	for _, c := range []struct {
+		name      string
+		o         owners
+		ns, token string
+		create    string
+		check     string
+	}{
+		{"the owner", declared, "acme", "k", "", ""},
+		{"no token", declared, "acme", "", "unauthorized", "unauthorized"},
+		{"a wrong one", declared, "acme", "x", "forbidden", "forbidden"},
+		{"its own hash", declared, "acme", hash("k"), "forbidden", "forbidden"},
+		{"undeclared in serve", declared, "free", "k", "forbidden", "forbidden"},
+		{"undeclared in dev", open, "free", "", "", "unauthorized"},
+		{"undeclared in dev, with a token", open, "free", "k", "", "forbidden"},
+		{"declared in dev", open, "acme", "", "unauthorized", "unauthorized"},
+	} {
+		if got := codeOf(c.o.mayCreate(c.ns, c.token)); got != c.create {
+			t.Errorf("%s: create: %q, want %q", c.name, got, c.create)
+		}
+		if got := codeOf(c.o.check(c.ns, c.token)); got != c.check {
+			t.Errorf("%s: check: %q, want %q", c.name, got, c.check)
+		}
+	}
+}
+
+func codeOf(err error) string {
+	var p *problem
+	if errors.As(err, &p) {
+		return p.code
+	}
+	return ""
+}
+
+func TestFields_TypesAndLengths(t *testing.T) {
+	for _, c := range []struct {
+		body string
+		read func(f fields) error
+		code string
+		says string
+	}{
+		{`{"s":"x"}`, func(f fields) error { _, err := f.text("s", 1, false); return err }, "", ""},
+		{`{}`, func(f fields) error { _, err := f.text("s", 1, false); return err }, "bad_request", "s is missing"},
+		{`{}`, func(f fields) error { _, err := f.text("s", 1, true); return err }, "", ""},
+		{`{"s":null}`, func(f fields) error { _, err := f.text("s", 1, true); return err }, "", ""},
+		{`{"s":""}`, func(f fields) error { _, err := f.text("s", 1, true); return err }, "bad_request", "s must not be empty"},
+		{`{"s":3}`, func(f fields) error { _, err := f.text("s", 1, false); return err }, "bad_request", "s must be a string"},
+		{`{"s":"ä"}`, func(f fields) error { _, err := f.text("s", 1, false); return err }, "too_large", "s is over 1 bytes"},
+		{`{"n":3}`, func(f fields) error { _, err := f.number("n"); return err }, "", ""},
+		{`{"n":3.5}`, func(f fields) error { _, err := f.number("n"); return err }, "bad_request", "n must be a whole number"},
+		{`{"n":"3"}`, func(f fields) error { _, err := f.number("n"); return err }, "bad_request", "n must be a whole number"},
+		{`{"l":[1]}`, func(f fields) error { _, err := f.list("l"); return err }, "", ""},
+		{`{"l":{}}`, func(f fields) error { _, err := f.list("l"); return err }, "bad_request", "l must be an array"},
+	} {
+		f, err := parse([]byte(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.read(f); codeOf(err) != c.code || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %s %q", c.body, err, c.code, c.says)
+		}
+	}
+	for _, body := range []string{``, `[]`, `null`, `"x"`, `{`, "{\"a\":\"\xff\"}"} {
+		if _, err := parse([]byte(body)); codeOf(err) != "bad_request" {
+			t.Errorf("%q: %v", body, err)
+		}
+	}
+}
+
+func TestEvent_RecordRoundTrip(t *testing.T) {
+	for _, e := range []Event{
+		{Seq: 1, AuthorID: "a", Content: "c", CreatedAt: 1},
+		{Seq: math.MaxInt64, AuthorID: strings.Repeat("a", AuthorBytesMax), Content: strings.Repeat("c", ContentBytesMax), CreatedAt: -62135596800000, Key: strings.Repeat("k", KeyBytesMax)},
+		{Seq: 255, AuthorID: "ä", Content: "\x00\"", CreatedAt: math.MaxInt64, Key: "é"},
+	} {
+		got, err := eventOf(eventKey(e.Seq), e.record())
+		if err != nil || got != e {
+			t.Errorf("got %+v, %v, want %+v", got, err, e)
+		}
+	}
+	for _, rec := range []string{"", "short", strings.Repeat("\xff", 12)} {
+		if _, err := eventOf(eventKey(1), []byte(rec)); !errors.Is(err, errRecord) {
+			t.Errorf("%q: %v", rec, err)
+		}
+	}
+	if eventKey(9) >= eventKey(10) || eventKey(255) >= eventKey(256) {
+		t.Error("keys are not in the order of seqs")
+	}
+}
+
+func FuzzAppendString(f *testing.F) {
+	f.Add("plain")
+	f.Add("\"\\\n\r\t\x00\x1f\u2028ä😀")
+	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) {
+			return
+		}
+		var got string
+		if err := json.Unmarshal(appendString(nil, s), &got); err != nil || got != s {
+			t.Fatalf("%q became %q, %v", s, got, err)
+		}
+	})
+}
+
+func TestCursor_RoundTripAndRefusals(t *testing.T) {
+	for _, c := range []cursor{{}, {At: 1 << 60, ID: "a", Seq: 7}, {At: -1, ID: "é\""}} {
+		got, ok, err := queryCursor(url.Values{"cursor": {c.String()}})
+		if got != c || !ok || err != nil {
+			t.Errorf("%+v became %+v, %v, %v", c, got, ok, err)
+		}
+	}
+	for _, bad := range []string{"!", "e30x", "AAAA"} {
+		if _, _, err := queryCursor(url.Values{"cursor": {bad}}); codeOf(err) != "bad_request" {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestQueryTime_BoundsStayExclusive(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		up   bool
+		want int64
+	}{
+		{"1970-01-01T00:00:00Z", false, 0},
+		{"1970-01-01T00:00:00.001Z", true, 1},
+		{"1970-01-01T00:00:00.0005Z", false, 0},
+		{"1970-01-01T00:00:00.0005Z", true, 1},
+		{"1970-01-01T01:00:00+01:00", false, 0},
+	} {
+		if ms, ok, err := queryTime(url.Values{"d": {c.text}}, "d", c.up); ms != c.want || !ok || err != nil {
+			t.Errorf("%s up %v: %d, %v, want %d", c.text, c.up, ms, err, c.want)
+		}
+	}
+	for _, bad := range []string{"yesterday", "2026-13-01T00:00:00Z", "2026-01-01", "2026-01-01 00:00:00Z"} {
+		if _, _, err := queryTime(url.Values{"d": {bad}}, "d", false); codeOf(err) != "bad_request" {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestReading_Parse(t *testing.T) {
+	rd, err := readingOf(url.Values{})
+	if err != nil || rd.limit != ReadLimitDefault || rd.desc || rd.filtered() || rd.before != math.MaxInt64 {
+		t.Fatalf("%+v, %v", rd, err)
+	}
+	for _, bad := range []string{"limit=0", "limit=1001", "limit=", "afterSeq=-1", "afterSeq=9223372036854775807", "beforeSeq=x", "order=up", "afterDate=x", "beforeDate=x"} {
+		q, _ := url.ParseQuery(bad)
+		if _, err := readingOf(q); codeOf(err) != "bad_request" {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestParseLines_AllOrNone(t *testing.T) {
+	const first = `{"seq":1,"authorId":"a","content":"c","createdAt":"2024-01-02T00:00:00Z"}`
+	for _, c := range []struct{ name, body, says string }{
+		{"a gap", first + "\n" + strings.Replace(first, `"seq":1`, `"seq":3`, 1), "line 2: seq is 3, expected 2"},
+		{"from 2", strings.Replace(first, `"seq":1`, `"seq":2`, 1), "line 1: seq is 2, expected 1"},
+		{"no author", `{"seq":1,"content":"c","createdAt":"2024-01-02T00:00:00Z"}`, "line 1: authorId is missing"},
+		{"no time", `{"seq":1,"authorId":"a","content":"c"}`, "line 1: createdAt"},
+		{"a bad time", strings.Replace(first, "2024", "x", 1), "line 1: createdAt"},
+		{"not JSON", first + "\n\n{", "line 3: the body is not a JSON object"},
+	} {
+		if _, _, err := parseLines([]byte(c.body)); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.says)
+		}
+	}
+	second := strings.Replace(strings.Replace(first, `"seq":1`, `"seq":2`, 1), "01-02", "01-01", 1)
+	events, unordered, err := parseLines([]byte(first + "\r\n\n" + second + "\n"))
+	if err != nil || len(events) != 2 || !unordered {
+		t.Fatalf("%+v, %v, %v", events, unordered, err)
+	}
+	if _, unordered, _ := parseLines([]byte(first)); unordered {
+		t.Fatal("one line is not out of order")
+	}
+}
