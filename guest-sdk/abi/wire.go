@@ -95,8 +95,17 @@ type reader struct {
 	b      []byte
 	i      int
 	shared bool // texts share b, which nobody changes any more
+	held   int  // values so far
 	err    *DecodeError
 }
+
+// A NULL is one byte on the boundary and a whole Value in memory, so a message
+// of nothing but NULLs would grow out of all measure: any message may hold
+// valuesFree values, and a long one a value more for each valueBytes of it.
+const (
+	valuesFree = 1 << 20
+	valueBytes = 8
+)
 
 func (r *reader) fail(want string) {
 	if r.err == nil {
@@ -220,7 +229,10 @@ func (r *reader) value() Value {
 
 func (r *reader) values() []Value {
 	n := r.count(1)
-	if n == 0 {
+	if r.held += n; r.held > valuesFree+len(r.b)/valueBytes {
+		r.fail("fewer values for its length")
+	}
+	if n == 0 || r.err != nil {
 		return nil
 	}
 	v := make([]Value, 0, n)

@@ -1,11 +1,12 @@
 // Command abigen writes guest-sdk/abi/codec.go, guest-sdk/abi/ABI.md and the
-// SDK's imports from the structs of messages.go and the tables of functions.go. It owns nothing
-// else; run it with go generate ./guest-sdk/abi.
+// SDK's imports from the structs of messages.go and the tables of
+// functions.go. It owns nothing else; run it with go generate ./guest-sdk/abi.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 func main() {
@@ -15,31 +16,38 @@ func main() {
 	}
 }
 
+// run writes the generated files of the abi package in dir.
 func run(dir string) error {
-	messages, err := parse(dir + "/messages.go")
+	files, err := generate(dir)
 	if err != nil {
 		return err
 	}
-	code, err := codec(messages)
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bridge is the SDK's package of imports, from the abi package.
+const bridge = "../edge/internal/bridge/"
+
+// generate makes the files, by name from the abi package in dir.
+func generate(dir string) (map[string][]byte, error) {
+	messages, err := parse(filepath.Join(dir, "messages.go"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := os.WriteFile(dir+"/codec.go", code, 0o644); err != nil {
-		return err
+	files := map[string][]byte{"ABI.md": manual(messages)}
+	for name, make := range map[string]func() ([]byte, error){
+		"codec.go":                   func() ([]byte, error) { return codec(messages) },
+		bridge + "fn.go":             numbers,
+		bridge + "imports_wasip1.go": imports,
+	} {
+		if files[name], err = make(); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
 	}
-	if err := os.WriteFile(dir+"/ABI.md", manual(messages), 0o644); err != nil {
-		return err
-	}
-	nums, err := numbers()
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(dir+"/../edge/internal/bridge/fn.go", nums, 0o644); err != nil {
-		return err
-	}
-	imps, err := imports()
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(dir+"/../edge/internal/bridge/imports_wasip1.go", imps, 0o644)
+	return files, nil
 }

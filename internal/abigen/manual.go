@@ -50,6 +50,7 @@ block, and keeps the timeout of the clock subscription, if any, as the time of t
 
 Numbers are little endian. ` + "`bool`" + ` is one byte, 0 or 1. ` + "`text`" + ` (UTF-8) and ` + "`bytes`" + ` are a u32 length and the bytes. A list is a u32
 count and the items. A ` + "`value`" + ` is a u8 kind (0 null, 1 integer, 2 float, 3 text, 4 blob), then nothing, i64, f64 or bytes.
+A message holds at most 1,048,576 values, and one more for each 8 of its bytes.
 A message is its fields in order, with nothing between or behind them. Where a message is absent the length is 0.
 
 An i64 answer has the status in its upper 32 bits; below it stands the length of the result (Sync, Take) or the
