@@ -240,6 +240,7 @@ func (h *Host) limits(c *app.Config) object.Limits {
 		MailboxBytesMax:  pick(c.Limits.MailboxMiB, l.MailboxMiB) << 20,
 		EventTimeout:     time.Duration(pick(c.Limits.EventMs, l.EventSeconds*1000)) * time.Millisecond,
 		WorkersMax:       pick(c.Limits.WorkerInstances, l.WorkerInstances),
+		SocketsMax:       c.Limits.Sockets,
 	}
 }
 

@@ -60,7 +60,7 @@ func (h *Host) Route(host, path string) (ingress.Target, bool) {
 		if class == nil {
 			return nil, false
 		}
-		return &objectTarget{h: h, class: class, name: m.Name, limit: limit}, true
+		return &objectTarget{h: h, class: class, name: m.Name, limit: limit, a: a}, true
 	case app.KindAssets:
 		return &assetsTarget{a: a}, true
 	}
@@ -77,7 +77,7 @@ func workerOf(a *running, limit int64) ingress.Target {
 	if a.workers == nil {
 		return nil
 	}
-	return &workerTarget{pool: a.workers, limit: limit}
+	return &workerTarget{pool: a.workers, limit: limit, a: a}
 }
 
 // assetsTarget serves an app's files, and leaves the rest to its worker.

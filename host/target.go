@@ -12,6 +12,7 @@ type objectTarget struct {
 	class *object.Class
 	name  string
 	limit int64
+	a     *running
 }
 
 // BodyBytesMax is the route's limit.
@@ -19,7 +20,7 @@ func (t *objectTarget) BodyBytesMax() int64 { return t.limit }
 
 // Serve sends the request to the object.
 func (t *objectTarget) Serve(x *ingress.Exchange) {
-	e := fetchEvent(x)
+	e := fetchEvent(x, t.a)
 	if err := t.h.dir.SendHere(t.class, object.RefByName(t.class.Namespace, t.name), e); err != nil {
 		refuse(x, err)
 	}
@@ -29,6 +30,7 @@ func (t *objectTarget) Serve(x *ingress.Exchange) {
 type workerTarget struct {
 	pool  *object.Workers
 	limit int64
+	a     *running
 }
 
 // BodyBytesMax is the route's limit.
@@ -36,19 +38,19 @@ func (t *workerTarget) BodyBytesMax() int64 { return t.limit }
 
 // Serve sends the request to an instance of the worker.
 func (t *workerTarget) Serve(x *ingress.Exchange) {
-	if err := t.pool.SendHere(fetchEvent(x)); err != nil {
+	if err := t.pool.SendHere(fetchEvent(x, t.a)); err != nil {
 		refuse(x, err)
 	}
 }
 
-// fetchEvent makes a request's event.
-func fetchEvent(x *ingress.Exchange) *object.Event {
+// fetchEvent makes the event of a request to an app.
+func fetchEvent(x *ingress.Exchange, a *running) *object.Event {
 	m := &abi.FetchEvent{Request: x.Request}
 	r := &exchangeReply{x: x}
 	e := &object.Event{Kind: abi.EventFetch, Message: m, Reply: r, Bytes: len(x.Request.Body) + len(x.Request.URL)}
 	if x.Upgrade != nil {
 		m.Upgrade = x.Upgrade.ID()
-		e.Upgrade = &object.Offer{Socket: newConnection(x.Upgrade)}
+		e.Upgrade = &object.Offer{Socket: newConnection(x.Upgrade, a.cfg.Limits.SocketMessageMiB<<20)}
 		r.offer = e.Upgrade
 	}
 	x.OnCancel(e.Cancel)

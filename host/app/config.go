@@ -143,5 +143,4 @@ type Limits struct {
 	MailboxEvents    int
 	MailboxMiB       int
 	WorkerInstances  int
-	StorageMiB       int // of one object
 }

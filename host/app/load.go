@@ -244,6 +244,5 @@ func (l *loader) loadLimits(root, own *object) {
 	l.Limits.MailboxEvents = o.number("mailbox_events", mib)
 	l.Limits.MailboxMiB = o.number("mailbox_mib", 4096)
 	l.Limits.WorkerInstances = o.number("worker_instances", 10_000)
-	l.Limits.StorageMiB = o.number("storage_mib", mib)
 	o.end()
 }

@@ -359,3 +359,18 @@ func TestImport_AllOrNone(t *testing.T) {
 		t.Fatalf("dates: %v", m)
 	}
 }
+
+func TestSocket_TooBigIs1009(t *testing.T) {
+	h := start(t, host.Config{})
+	createLog(t, h, "b1")
+	s := wasmtest.Dial(t, h.URL+"/logs/b1/ws?authorId=a", http.Header{"Authorization": {"Bearer s-b1"}})
+	s.Write(map[string]any{"type": "append", "ref": 1, "content": strings.Repeat("x", 64<<10+1)})
+	s.Frame()
+	if f := s.Frame(); f["type"] != "error" || f["code"] != "too_large" || f["ref"] != 1.0 {
+		t.Fatalf("content too long: %v", f)
+	}
+	s.Write(map[string]any{"type": "append", "ref": 2, "content": strings.Repeat("x", 2<<20)})
+	if code := s.Closed(); code != 1009 {
+		t.Fatalf("closed with %d", code)
+	}
+}

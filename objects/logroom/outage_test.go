@@ -24,7 +24,7 @@ type remoteD1 struct {
 	mu      sync.Mutex
 	down    bool
 	slow    time.Duration
-	failAt  int // this INSERT into log_events fails; counts down
+	failAt  int  // this INSERT into log_events fails; counts down
 	open    bool // a transaction is
 	pending []int64
 	seqs    []int64 // committed, in order

@@ -31,6 +31,7 @@ type Limits struct {
 	OpTimeout        time.Duration // one waiting call
 	ConcurrentMax    int           // unfinished events of an interleaving instance
 	WorkersMax       int           // instances of a worker
+	SocketsMax       int           // of one object, at most abi.SocketsMax
 }
 
 // The defaults of Limits.
@@ -57,6 +58,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.WorkersMax == 0 {
 		l.WorkersMax = DefaultWorkersMax
+	}
+	if l.SocketsMax == 0 || l.SocketsMax > abi.SocketsMax {
+		l.SocketsMax = abi.SocketsMax
 	}
 	return l
 }

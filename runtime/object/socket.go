@@ -169,8 +169,8 @@ func (o *Object) Accept(id uint64, tags []string, hibernate bool) error {
 	if offer == nil || offer.Accepted {
 		return refusal(abi.NotFound, "ws_accept: socket %d is not on offer", id)
 	}
-	if len(o.sockets.all.list) >= abi.SocketsMax {
-		return refusal(abi.TooLarge, "ws_accept: the object has %d sockets, the most it may have", abi.SocketsMax)
+	if len(o.sockets.all.list) >= o.class.Limits.SocketsMax {
+		return refusal(abi.TooLarge, "ws_accept: the object has %d sockets, the most it may have", o.class.Limits.SocketsMax)
 	}
 	var distinct []string
 	for _, t := range tags {

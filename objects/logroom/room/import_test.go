@@ -59,4 +59,3 @@ func TestImport_RetentionFindsOldEventsBehindYoungOnes(t *testing.T) {
 		t.Fatalf("%+v", e)
 	}
 }
-
