@@ -261,21 +261,15 @@ func TestHammer_ManyGatesOnePool(t *testing.T) {
 		o := &ordered{t: t, lost: n%3 == 0, last: turns / 2}
 		all = append(all, o)
 		done := make(chan struct{})
-		finish := sync.OnceFunc(func() { close(done) })
-		g := gate.New(pool, func() {
-			if o.total == turns {
-				finish()
-			}
-		}, func(error) { o.broken++ })
+		g := gate.New(pool, func() {}, func(error) { o.broken++ })
 		marks := make(chan func(), turns)
 		wg.Go(func() {
 			for i := range turns {
 				k := g.Open()
 				writes := i%4 != 3 || i == o.last+1
-				last := i == turns-1
 				effects := []gate.Effect{turnEffect{o, i}}
-				if last {
-					effects = append(effects, probeBoth{finish})
+				if i == turns-1 {
+					effects = append(effects, ending{done})
 				}
 				if writes {
 					var err error
@@ -305,11 +299,11 @@ func TestHammer_ManyGatesOnePool(t *testing.T) {
 	}
 }
 
-// probeBoth is an effect that runs a function whichever way it ends.
-type probeBoth struct{ fn func() }
+// ending is the effect behind all others of a gate.
+type ending struct{ done chan struct{} }
 
-func (p probeBoth) Release()   { p.fn() }
-func (p probeBoth) Drop(error) { p.fn() }
+func (e ending) Release()   { close(e.done) }
+func (e ending) Drop(error) { close(e.done) }
 
 func TestPool_IsBoundedAndRunsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

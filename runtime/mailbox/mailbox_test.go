@@ -124,7 +124,7 @@ func TestForce_GoesBeyondTheBoundsButNotBehindAClose(t *testing.T) {
 	if got := drain(&m); !slices.Equal(got, []int{1, 2, 3}) {
 		t.Fatalf("drained %v", got)
 	}
-	m.Close(nil)
+	m.Close(mailbox.ErrClosed)
 	m.Force(4, 1)
 	if events, bytes := m.Len(); events != 0 || bytes != 0 {
 		t.Fatalf("%d events of %d bytes in a closed mailbox", events, bytes)
