@@ -162,3 +162,16 @@ func (h *Host) DeadAlarms(cursor string, limit int) ([]admin.Alarm, string, erro
 	}
 	return out, next, nil
 }
+
+// Databases lists the local D1 databases by name.
+func (h *Host) Databases() ([]admin.Database, error) {
+	list, err := h.d1.List("")
+	if err != nil {
+		return nil, err
+	}
+	out := make([]admin.Database, len(list))
+	for i, d := range list {
+		out[i] = admin.Database{Name: d.Name, UUID: d.UUID, CreatedAt: admin.Time(d.CreatedAt), FileSize: d.FileSize}
+	}
+	return out, nil
+}

@@ -61,6 +61,9 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, method string, parts []string)
 		return s.objects(ctx, method, parts[1:])
 	case "GET alarms":
 		return s.alarms(ctx, parts[1:])
+	case "GET d1":
+		items, err := s.host.Databases()
+		return page{Items: nonNil(items)}, 200, err
 	case "GET crons":
 		if len(parts) == 1 {
 			return page{Items: nonNil(s.host.Crons())}, 200, nil

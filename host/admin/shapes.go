@@ -88,6 +88,14 @@ type Cron struct {
 	Outcome string `json:"outcome,omitempty"`
 }
 
+// Database is a local D1 database.
+type Database struct {
+	Name      string `json:"name"`
+	UUID      string `json:"uuid"`
+	CreatedAt string `json:"createdAt"`
+	FileSize  int64  `json:"fileSize"`
+}
+
 // Time formats a time as the API does.
 func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
@@ -113,6 +121,7 @@ type Host interface {
 	Crash(ctx context.Context, namespace, id string, byName bool) error
 	Alarms(cursor string, limit int) ([]Alarm, string, error)
 	DeadAlarms(cursor string, limit int) ([]Alarm, string, error)
+	Databases() ([]Database, error)
 	Crons() []Cron
 	RunCron(ctx context.Context, app string, index int) (outcome string, took time.Duration, err error)
 	Clock() (mode string, now time.Time)

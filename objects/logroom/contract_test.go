@@ -374,3 +374,78 @@ func TestSocket_TooBigIs1009(t *testing.T) {
 		t.Fatalf("closed with %d", code)
 	}
 }
+
+func TestRetention_DeletesOldKeepsSeq(t *testing.T) {
+	h := start(t, host.Config{Manual: true})
+	a := wasmtest.Do(t, "POST", h.URL+"/logs", ownerKey, map[string]any{"id": "t1", "name": "n", "ownerNamespace": "acme", "secret": "s-t1", "retentionDays": 2})
+	if a.Status != 201 {
+		t.Fatalf("create: %d %s", a.Status, a.Body)
+	}
+	clock := func(d string) {
+		t.Helper()
+		if a := wasmtest.Do(t, "POST", h.Admin+"/_holdfast/api/clock", "", map[string]string{"advance": d}); a.Status != 200 {
+			t.Fatalf("advance: %d %s", a.Status, a.Body)
+		}
+	}
+	count := func() int {
+		return len(wasmtest.Do(t, "GET", h.URL+"/logs/t1/events", "s-t1", nil).JSON(t)["events"].([]any))
+	}
+	appendTo(t, h, "t1", "a", "old")
+	clock("36h")
+	appendTo(t, h, "t1", "a", "newer")
+	clock("12h")
+	if n := count(); n != 2 {
+		t.Fatalf("%d events after two days", n)
+	}
+	clock("25h")
+	if n := count(); n != 1 {
+		t.Fatalf("%d events after three days", n)
+	}
+	m := wasmtest.Do(t, "GET", h.URL+"/search?ownerNamespace=acme", ownerKey, nil).JSON(t)
+	if len(m["events"].([]any)) != 1 {
+		t.Fatalf("D1 after three days: %v", m)
+	}
+	clock("96h")
+	if n := count(); n != 0 {
+		t.Fatalf("%d events after a week", n)
+	}
+	if e := appendTo(t, h, "t1", "a", "next"); e["seq"] != 3.0 {
+		t.Fatalf("seq started again: %v", e)
+	}
+}
+
+func TestEviction_SocketsAndStateStay(t *testing.T) {
+	h := start(t, host.Config{})
+	createLog(t, h, "v1")
+	appendTo(t, h, "v1", "ann", "one")
+	s := wasmtest.Dial(t, h.URL+"/logs/v1/ws?authorId=bob", http.Header{"Authorization": {"Bearer s-v1"}})
+	s.Frame()
+	object := h.Admin + "/_holdfast/api/objects/logs.LogRoom/name:v1"
+	if a := wasmtest.Do(t, "POST", object+"/evict", "", nil); a.Status != 204 {
+		t.Fatalf("evict: %d %s", a.Status, a.Body)
+	}
+	m := wasmtest.Do(t, "GET", object, "", nil).JSON(t)
+	if m["tier"] != "cold" || m["sockets"] != 1.0 {
+		t.Fatalf("after the eviction: %v", m)
+	}
+	s.Write("ping")
+	if b := s.Text(); string(b) != "pong" {
+		t.Fatalf("auto-response: %s", b)
+	}
+	if m := wasmtest.Do(t, "GET", object, "", nil).JSON(t); m["tier"] != "cold" {
+		t.Fatalf("the ping woke the room: %v", m)
+	}
+	if e := appendTo(t, h, "v1", "ann", "two"); e["seq"] != 2.0 {
+		t.Fatalf("after the eviction: %v", e)
+	}
+	if f := s.Frame(); f["type"] != "event" {
+		t.Fatalf("frame: %v", f)
+	}
+	p := wasmtest.Do(t, "GET", h.URL+"/logs/v1/presence", "s-v1", nil).JSON(t)
+	if a := p["authors"].([]any); len(a) != 1 || a[0].(map[string]any)["authorId"] != "bob" {
+		t.Fatalf("presence: %v", p)
+	}
+	if a := wasmtest.Do(t, "GET", h.Admin+"/_holdfast/api/objects/logs.LogRoom/name:never", "", nil); a.Status != 404 {
+		t.Fatalf("an object that never was: %d", a.Status)
+	}
+}
