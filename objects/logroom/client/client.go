@@ -134,7 +134,7 @@ type call struct {
 var errUnknown = errors.New("the outcome is not known")
 
 // do sends a request, again and again where that is safe and may help.
-// repeated tells whether an earlier try had an unknown outcome.
+// repeated tells whether an earlier try may have been carried out.
 func (c *Client) do(ctx context.Context, k call) (repeated bool, err error) {
 	var body []byte
 	if k.body != nil {
@@ -148,7 +148,7 @@ func (c *Client) do(ctx context.Context, k call) (repeated bool, err error) {
 		if !again || ctx.Err() != nil {
 			return repeated, err
 		}
-		repeated = repeated || errors.Is(err, errUnknown)
+		repeated = repeated || !errors.Is(err, ErrOverloaded)
 		if serr := sleep(ctx, wait); serr != nil {
 			return repeated, errors.Join(err, serr)
 		}

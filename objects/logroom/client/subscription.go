@@ -128,7 +128,7 @@ func (s *Subscription) run() {
 		case s.ctx.Err() != nil:
 			s.end(ErrClosed)
 			return
-		case errors.As(err, &final) && final.Status != http.StatusServiceUnavailable:
+		case errors.As(err, &final) && (final.Status < 500 || final.Status >= closeCodeFirst):
 			s.end(err)
 			return
 		}
@@ -147,6 +147,10 @@ func (s *Subscription) end(err error) {
 	s.err = err
 	s.mu.Unlock()
 }
+
+// closeCodeFirst is the first of the close codes that are the app's own; a
+// status below it is HTTP's.
+const closeCodeFirst = 4000
 
 // give hands an update over; it waits for the caller.
 func (s *Subscription) give(u Update) {
