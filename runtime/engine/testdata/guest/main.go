@@ -1,0 +1,84 @@
+// Command guest is what the engine's tests run: a class whose operations wait,
+// spawn, arm timers, print and die.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+)
+
+type kit struct {
+	state *edge.State
+	gate  chan string
+}
+
+func init() {
+	edge.Register("Kit", func(s *edge.State, _ *edge.Env) (*kit, error) { return &kit{s, make(chan string)}, nil }, edge.Interleave())
+}
+
+// Fetch runs the operation that the path names.
+func (k *kit) Fetch(r *edge.Request) (*edge.Response, error) {
+	switch r.Path() {
+	case "/incr":
+		n, _, err := edge.Get[int](k.state.Storage.KV, "n")
+		if err != nil {
+			return nil, err
+		}
+		return edge.Text(200, fmt.Sprint(n+1)), edge.Put(k.state.Storage.KV, "n", n+1)
+	case "/echo":
+		return &edge.Response{Status: 200, Body: r.Body}, nil
+	case "/large":
+		b, _, err := k.state.Storage.KV.Get("large")
+		return &edge.Response{Status: 200, Body: b}, err
+	case "/park":
+		return edge.Text(200, <-k.gate), nil
+	case "/open":
+		k.gate <- "opened"
+		return edge.Text(200, "ok"), nil
+	case "/sync":
+		return edge.Text(200, "durable"), k.state.Storage.Sync()
+	case "/spin":
+		go func() {
+			for range 100 {
+				runtime.Gosched()
+			}
+			k.state.Log.Info("spun")
+		}()
+		return edge.Text(200, "ok"), nil
+	case "/sleep":
+		time.Sleep(50 * time.Millisecond)
+		return edge.Text(200, "slept"), nil
+	case "/arm":
+		time.AfterFunc(20*time.Millisecond, func() { k.state.Log.Info("rang") })
+		return edge.Text(200, "armed"), nil
+	}
+	return k.die(r.Path())
+}
+
+// die is the operations that end the instance, and what prints.
+func (k *kit) die(path string) (*edge.Response, error) {
+	switch path {
+	case "/print":
+		fmt.Print("half a ")
+		fmt.Println("line")
+		fmt.Fprint(os.Stderr, "no end")
+		return edge.Text(200, "ok"), nil
+	case "/panic":
+		panic("asked to")
+	case "/exit":
+		os.Exit(7)
+	case "/abort":
+		k.state.Abort("enough")
+	case "/hoard":
+		for hoard := [][]byte{}; ; {
+			hoard = append(hoard, make([]byte, 1<<20))
+		}
+	}
+	return edge.Text(404, path), nil
+}
+
+func main() {}
