@@ -173,7 +173,7 @@ func (h *Host) open(ctx context.Context) error {
 	}
 	h.dir, err = object.New(object.Config{
 		Clock: h.clock, Engine: h.storage, Log: h.cfg.Log, Frames: socket.Frame, Random: random,
-		HotMax: h.cfg.Limits.HotMax, HotBytesMax: h.cfg.Limits.HotMiBMax << 20, IdleAfter: seconds(h.cfg.Limits.IdleSeconds),
+		HotMax: h.cfg.Limits.HotMax, HotBytesMax: h.hotBytesMax(), IdleAfter: seconds(h.cfg.Limits.IdleSeconds),
 	})
 	if err != nil {
 		return err
@@ -182,6 +182,15 @@ func (h *Host) open(ctx context.Context) error {
 		return err
 	}
 	return h.listen()
+}
+
+// hotBytesMax is what live instances may take: a quarter of the machine unless
+// it is set.
+func (h *Host) hotBytesMax() int64 {
+	if n := h.cfg.Limits.HotMiBMax; n > 0 {
+		return n << 20
+	}
+	return memoryBytes() / 4
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

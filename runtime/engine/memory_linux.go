@@ -2,17 +2,16 @@ package engine
 
 import (
 	"context"
-	"unsafe"
 
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
 )
 
-// hugePageBytes is the size that the kernel may back memory with at once.
-const hugePageBytes = 2 << 20
+// growBytes is the step in which address space becomes memory.
+const growBytes = 1 << 20
 
 // withMemory makes instances live in address space of their own: memory grows
-// in place, and large pages keep the cost of going from guest to guest low.
+// in place, and only pages that the guest has touched take any.
 func withMemory(ctx context.Context) context.Context {
 	return experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(func(_, max uint64) experimental.LinearMemory {
 		return reserve(max)
@@ -21,20 +20,18 @@ func withMemory(ctx context.Context) context.Context {
 
 // reservation is the address space of one instance's memory.
 type reservation struct {
-	whole []byte // as mapped
-	mem   []byte // the part that is aligned to large pages
+	mem   []byte
 	ready uint64 // bytes that may be used
 }
 
 // reserve maps address space for max bytes; nothing of it is memory yet. On
 // failure the instance gets none and cannot be made.
 func reserve(max uint64) experimental.LinearMemory {
-	whole, err := unix.Mmap(-1, 0, int(max)+hugePageBytes, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	mem, err := unix.Mmap(-1, 0, int(max), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 	if err != nil {
 		return &reservation{}
 	}
-	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(whole))) % hugePageBytes
-	return &reservation{whole: whole, mem: whole[skip : uint64(skip)+max : uint64(skip)+max]}
+	return &reservation{mem: mem}
 }
 
 // Reallocate makes size bytes usable, in place.
@@ -43,11 +40,10 @@ func (r *reservation) Reallocate(size uint64) []byte {
 		return nil
 	}
 	if size > r.ready {
-		end := min((size+hugePageBytes-1)/hugePageBytes*hugePageBytes, uint64(len(r.mem)))
+		end := min((size+growBytes-1)/growBytes*growBytes, uint64(len(r.mem)))
 		if unix.Mprotect(r.mem[r.ready:end], unix.PROT_READ|unix.PROT_WRITE) != nil {
 			return nil
 		}
-		_ = unix.Madvise(r.mem[r.ready:end], unix.MADV_HUGEPAGE) // only an advice
 		r.ready = end
 	}
 	return r.mem[:size:len(r.mem)]
@@ -55,8 +51,8 @@ func (r *reservation) Reallocate(size uint64) []byte {
 
 // Free gives the address space back.
 func (r *reservation) Free() {
-	if r.whole != nil {
-		_ = unix.Munmap(r.whole) // the mapping is ours: it cannot fail
-		r.whole, r.mem = nil, nil
+	if r.mem != nil {
+		_ = unix.Munmap(r.mem) // the mapping is ours: it cannot fail
+		r.mem = nil
 	}
 }
