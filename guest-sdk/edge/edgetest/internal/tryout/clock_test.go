@@ -1,0 +1,70 @@
+package tryout_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/edgetest"
+)
+
+// inMemory runs fn in memory only: a real host does not move its clock while a
+// handler waits for it, and drops an alarm whose object's constructor waits.
+func inMemory(t *testing.T, fn func(t *testing.T, w *edgetest.World)) {
+	t.Helper()
+	fn(t, edgetest.New(t, edgetest.Config("testdata/app")))
+}
+
+func TestClock_SleepersWakeByTheClock(t *testing.T) {
+	inMemory(t, func(t *testing.T, w *edgetest.World) {
+		p := w.Begin("GET", "/one/a/sleep?for=10s&key=k&value=slept", nil)
+		w.Advance(10*time.Second - time.Millisecond)
+		if p.Answered() {
+			t.Fatal("answered before its time")
+		}
+		w.Advance(time.Millisecond)
+		if got := p.Response().Text(); got != "10s 1" {
+			t.Fatalf("answer %q", got)
+		}
+		is(t, w, "/one/a/get?key=k", "slept")
+		get(w, "/one/a/later?for=5s&key=k&value=later")
+		w.Advance(5 * time.Second)
+		is(t, w, "/one/a/get?key=k", "later")
+	})
+}
+
+func TestClock_ExclusiveWaitsInterleavingDoesNot(t *testing.T) {
+	for path, want := range map[string]string{"/one/a": "1s 1,0s 2", "/many/a": "1s 2,0s 1"} {
+		inMemory(t, func(t *testing.T, w *edgetest.World) {
+			slow := w.Begin("GET", path+"/sleep?for=1s", nil)
+			w.Advance(0)
+			quick := w.Begin("GET", path+"/sleep?for=0s", nil)
+			w.Advance(time.Second)
+			if got := slow.Response().Text() + "," + quick.Response().Text(); got != want {
+				t.Fatalf("%s: got %s, want %s", path, got, want)
+			}
+		})
+	}
+}
+
+func TestClock_ACrashFailsWhoWaits(t *testing.T) {
+	inMemory(t, func(t *testing.T, w *edgetest.World) {
+		p := w.Begin("GET", "/one/a/sleep?for=10s&key=k&value=slept", nil)
+		w.Settle()
+		w.Object("One", "a").Crash()
+		if r := p.Response().Want(500); !strings.Contains(r.Text(), `"code":"reset"`) {
+			t.Fatal(r.Text())
+		}
+		w.Advance(time.Minute)
+		is(t, w, "/one/a/get?key=k", "")
+	})
+}
+
+func TestClock_AnAlarmWakesAnObjectWhoseConstructorWaits(t *testing.T) {
+	inMemory(t, func(t *testing.T, w *edgetest.World) {
+		get(w, "/one/a/alarm?in=1h&key=birth&value=slow")
+		w.Object("One", "a").Evict()
+		w.Advance(2 * time.Hour)
+		is(t, w, "/one/a/get?key=runs", "0 false false\n")
+	})
+}
