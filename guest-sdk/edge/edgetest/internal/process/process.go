@@ -65,6 +65,7 @@ func spawn(dir, data string, vars map[string]string) (*process, error) {
 	p := &process{cmd: exec.Command(path, append(args, dir)...), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), "HOLDFAST_CACHE="+CacheDir())
 	p.cmd.Stderr = &p.log
+	p.cmd.SysProcAttr = attributes()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
