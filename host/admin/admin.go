@@ -116,14 +116,32 @@ func (s *Server) Listen() error {
 	return nil
 }
 
-// Addr is the address that Listen opened.
-func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+// Addr is the address that Listen opened, nil before.
+func (s *Server) Addr() net.Addr {
+	if s.ln == nil {
+		return nil
+	}
+	return s.ln.Addr()
+}
 
 // Serve serves until Shutdown.
 func (s *Server) Serve() error { return s.server.Serve(s.ln) }
 
-// Shutdown stops accepting and waits for what runs, until ctx ends.
-func (s *Server) Shutdown(ctx context.Context) error { return s.server.ShutdownWithContext(ctx) }
+// Shutdown stops accepting and waits for what runs, until ctx ends. It closes
+// the listener itself: fasthttp knows of none before Serve has begun.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if s.ln == nil {
+		return nil
+	}
+	closed := s.ln.Close()
+	err := s.server.ShutdownWithContext(ctx)
+	for _, e := range []*error{&closed, &err} {
+		if errors.Is(*e, net.ErrClosed) {
+			*e = nil
+		}
+	}
+	return errors.Join(closed, err)
+}
 
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	path := string(ctx.Path())
@@ -139,10 +157,10 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	case path == "/_holdfast/metrics" && s.metrics != nil:
 		s.metrics(ctx)
 	case strings.HasPrefix(path, "/_holdfast/debug/pprof"):
-		ctx.URI().SetPath(strings.TrimPrefix(path, "/_holdfast"))
+		ctx.Request.SetRequestURI(strings.TrimPrefix(string(ctx.RequestURI()), "/_holdfast"))
 		pprofhandler.PprofHandler(ctx)
-	case strings.HasPrefix(path, apiPrefix):
-		s.api(ctx, strings.TrimPrefix(path, apiPrefix))
+	case strings.HasPrefix(string(ctx.URI().PathOriginal()), apiPrefix):
+		s.api(ctx, strings.TrimPrefix(string(ctx.URI().PathOriginal()), apiPrefix))
 	case s.cfg.D1 != nil && s.cfg.D1.Handle(ctx):
 	default:
 		fail(ctx, fasthttp.StatusNotFound, "not_found", "no such path")

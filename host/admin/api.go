@@ -29,9 +29,15 @@ type page struct {
 // badRequest is a fault of the caller.
 type badRequest struct{ error }
 
-// api routes the JSON API.
+// api routes the JSON API. path is as it was sent: what is escaped, a slash
+// in an object's name, is part of an element.
 func (s *Server) api(ctx *fasthttp.RequestCtx, path string) {
-	v, status, err := s.answer(ctx, string(ctx.Method()), strings.Split(path, "/"))
+	var v any
+	var status int
+	parts, err := elements(path)
+	if err == nil {
+		v, status, err = s.answer(ctx, string(ctx.Method()), parts)
+	}
 	var bad badRequest
 	switch {
 	case err == nil && v == nil:
@@ -48,6 +54,18 @@ func (s *Server) api(ctx *fasthttp.RequestCtx, path string) {
 	default:
 		fail(ctx, fasthttp.StatusInternalServerError, "internal", err.Error())
 	}
+}
+
+// elements are the parts of a path between slashes, unescaped.
+func elements(path string) ([]string, error) {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		var err error
+		if parts[i], err = url.PathUnescape(p); err != nil {
+			return nil, badRequest{fmt.Errorf("%q is not well escaped", p)}
+		}
+	}
+	return parts, nil
 }
 
 func (s *Server) answer(ctx *fasthttp.RequestCtx, method string, parts []string) (any, int, error) {
@@ -114,15 +132,8 @@ func (s *Server) objects(ctx *fasthttp.RequestCtx, method string, parts []string
 	if len(parts) < 2 {
 		return nil, 0, fmt.Errorf("%w: expected objects/{namespace}/{id or name:NAME}", ErrNotFound)
 	}
-	ns, err1 := url.PathUnescape(parts[0])
-	id, err2 := url.PathUnescape(parts[1])
-	if err1 != nil || err2 != nil {
-		return nil, 0, badRequest{errors.New("namespace or id is not well escaped")}
-	}
-	name, byName := strings.CutPrefix(id, "name:")
-	if byName {
-		id = name
-	}
+	ns := parts[0]
+	id, byName := strings.CutPrefix(parts[1], "name:")
 	if len(parts) == 2 && method == "GET" {
 		d, err := s.host.Object(ns, id, byName)
 		if err != nil {

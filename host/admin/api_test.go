@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -128,13 +129,38 @@ func TestAPI_ErrorsOfTheHost(t *testing.T) {
 	}
 }
 
+// TestShutdown_BeforeServe: a signal may come while a host is starting.
+func TestShutdown_BeforeServe(t *testing.T) {
+	s, err := admin.New(admin.Config{Addr: "127.0.0.1:0"}, &fake{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Addr() != nil {
+		t.Error("it has an address before it listens")
+	}
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Errorf("before Listen: %v", err)
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Errorf("before Serve: %v", err)
+	}
+	if err := s.Serve(); err != nil {
+		t.Errorf("Serve behind Shutdown: %v", err)
+	}
+}
+
 func TestOthers_MetricsProfilesAndD1(t *testing.T) {
 	base := serve(t, &fake{})
 	if a := ask(t, "GET", base+"/_holdfast/metrics", ""); a.status != 200 {
 		t.Errorf("metrics: %d %s", a.status, a.body)
 	}
-	if a := ask(t, "GET", base+"/_holdfast/debug/pprof/", ""); a.status != 200 || !strings.Contains(a.body, "goroutine") {
-		t.Errorf("profiles: %d %.200s", a.status, a.body)
+	for path, want := range map[string]string{"": "Types of profiles", "/heap?debug=1": "heap profile: ", "/goroutine?debug=1": "goroutine profile: "} {
+		if a := ask(t, "GET", base+"/_holdfast/debug/pprof"+path, ""); a.status != 200 || !strings.Contains(a.body, want) {
+			t.Errorf("profiles%s: %d %.200s", path, a.status, a.body)
+		}
 	}
 	if a := ask(t, "POST", base+"/d1/main/query", "{}"); a.status != 200 || a.body != "from d1" {
 		t.Errorf("d1: %d %s", a.status, a.body)
