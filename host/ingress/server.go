@@ -195,6 +195,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		c.Close()
 		return
 	}
+	if s.stopping.Load() {
+		ctx.SetConnectionClose() // fasthttp learns of it a little later
+	}
 	x.write(ctx, r)
 }
 
