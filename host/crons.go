@@ -42,15 +42,11 @@ type crons struct {
 
 	mu      sync.Mutex
 	list    []*cron
-	running int
-	idle    *sync.Cond
 	stopped bool
 }
 
 func newCrons(c clock.Clock, log *slog.Logger) *crons {
-	cs := &crons{clock: c, log: log}
-	cs.idle = sync.NewCond(&cs.mu)
-	return cs
+	return &crons{clock: c, log: log}
 }
 
 // replace sets an app's triggers.
@@ -94,15 +90,12 @@ func (cs *crons) due(c *cron) {
 // start gives a trigger to the app's worker; ended is called once.
 func (cs *crons) start(c *cron, at time.Time, ended func(outcome string, took time.Duration)) {
 	cs.mu.Lock()
-	cs.running++
 	c.last = at
 	cs.mu.Unlock()
 	began := time.Now()
 	end := func(outcome string) {
 		cs.mu.Lock()
-		cs.running--
 		c.outcome = outcome
-		cs.idle.Broadcast()
 		cs.mu.Unlock()
 		ended(outcome, time.Since(began))
 	}
@@ -112,22 +105,6 @@ func (cs *crons) start(c *cron, at time.Time, ended func(outcome string, took ti
 		cs.log.Error("cron did not run", "app", c.app, "cron", c.text, "error", err.Error())
 		end(err.Error())
 	}
-}
-
-// settle waits until no trigger runs.
-func (cs *crons) settle(ctx context.Context) bool {
-	stop := context.AfterFunc(ctx, func() {
-		cs.mu.Lock()
-		cs.idle.Broadcast()
-		cs.mu.Unlock()
-	})
-	defer stop()
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	for cs.running > 0 && ctx.Err() == nil {
-		cs.idle.Wait()
-	}
-	return ctx.Err() == nil
 }
 
 func (cs *crons) stop() {

@@ -115,3 +115,30 @@ func TestEviction_MemoryIsBoundedAndStateReturns(t *testing.T) {
 		expect(t, get(fmt.Sprintf("probe/o%d/get", i)), 200, fmt.Sprintf("%q", fmt.Sprint("v", i)))
 	}
 }
+
+func TestAlarm_ConstructorThatWaits(t *testing.T) {
+	h, get := kit(t, host.Config{Manual: true})
+	expect(t, get("probe/slow/alarm"), 200, "ok")
+	if a := wasmtest.Do(t, "POST", h.Admin+"/_holdfast/api/objects/tck.Probe/name:slow/evict", "", nil); a.Status != 204 {
+		t.Fatalf("evict: %d %s", a.Status, a.Body)
+	}
+	if n := advance(t, h, time.Minute); n != 1 {
+		t.Fatalf("fired %d", n)
+	}
+	expect(t, get("probe/slow/get?arg=alarms"), 200, "1")
+}
+
+func TestClock_MovesWhileAHandlerSleeps(t *testing.T) {
+	h, get := kit(t, host.Config{Manual: true})
+	answered := make(chan string, 1)
+	go func() { answered <- string(get("probe/s/sleep?arg=10000").Body) }()
+	wasmtest.Eventually(t, "the sleeper wakes by the clock", func() bool {
+		advance(t, h, 3*time.Second)
+		select {
+		case body := <-answered:
+			return body == "slept"
+		default:
+			return false
+		}
+	})
+}

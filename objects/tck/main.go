@@ -43,6 +43,11 @@ func newProbe(s *edge.State, env *edge.Env) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
+	if strings.HasPrefix(s.ID.Name(), "slow") { // one whose constructor waits
+		if err := s.Storage.Sync(); err != nil {
+			return nil, err
+		}
+	}
 	return &Probe{state: s, env: env}, edge.Put(s.Storage.KV, "constructed", n+1)
 }
 

@@ -148,6 +148,22 @@ func init() {
 		}
 		return text("%s", out)
 	})
+	op("patient", func(p *Probe, r *edge.Request, _ string) (*edge.Response, error) {
+		for range 400 {
+			time.Sleep(10 * time.Millisecond)
+			if r.Cancelled() {
+				return edge.Text(200, ""), edge.Put(p.state.Storage.KV, "value", "the client has gone")
+			}
+		}
+		return text("nobody left")
+	})
+	op("block", func(p *Probe, _ *edge.Request, arg string) (*edge.Response, error) {
+		err := p.state.BlockConcurrencyWhile(func() error {
+			time.Sleep(50 * time.Millisecond)
+			return edge.Put(p.state.Storage.KV, "value", arg)
+		})
+		return edge.Text(200, "unblocked"), err
+	})
 	op("timer", func(p *Probe, _ *edge.Request, arg string) (*edge.Response, error) {
 		time.AfterFunc(20*time.Millisecond, func() { _ = edge.Put(p.state.Storage.KV, "value", arg) })
 		return text("armed")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -187,5 +188,37 @@ func TestUnsupported_IsNamed(t *testing.T) {
 	a := get("probe/b/bookmark")
 	if !strings.Contains(string(a.Body), "bookmark_for_time is not supported by this version of the host") {
 		t.Fatalf("got %s", a.Body)
+	}
+}
+
+func TestCancel_ReachesTheHandler(t *testing.T) {
+	h, get := kit(t, host.Config{})
+	get("probe/c/runs")
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", h.URL+"/tck/probe/c/patient", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		resp.Body.Close()
+		t.Fatalf("the handler answered %d", resp.StatusCode)
+	}
+	wasmtest.Eventually(t, "the handler learns that its client has gone", func() bool {
+		return string(get("probe/c/get").Body) == `"the client has gone"`
+	})
+}
+
+func TestBlock_NothingComesBetween(t *testing.T) {
+	_, get := kit(t, host.Config{})
+	get("open/b/runs")
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() { expect(t, get(fmt.Sprintf("open/b/block?arg=%d", i)), 200, "unblocked") })
+	}
+	began := time.Now()
+	wg.Wait()
+	if took := time.Since(began); took < 200*time.Millisecond {
+		t.Fatalf("four sections of 50 ms took %v", took)
 	}
 }

@@ -22,6 +22,7 @@ type Alarms struct {
 	timerAt  int64 // ms
 	inFlight map[objectKey]bool
 	orphans  int // due alarms without a class, as the last pass met them
+	wakes    int // looks that are to come at once
 	looking  bool
 	again    bool
 	idle     *sync.Cond
@@ -74,10 +75,20 @@ func (a *Alarms) arm(dueMs int64) {
 	a.timerAt = dueMs
 	wait := time.UnixMilli(dueMs).Sub(a.dir.now())
 	if wait <= 0 {
-		go a.look()
+		a.wakes++
+		go a.wake()
 		return
 	}
 	a.timer = a.dir.cfg.Clock.AfterFunc(wait, a.look)
+}
+
+// wake looks, as one of the wakes that were counted.
+func (a *Alarms) wake() {
+	a.look()
+	a.mu.Lock()
+	a.wakes--
+	a.idle.Broadcast()
+	a.mu.Unlock()
 }
 
 // look fires what is due and arms the timer for what comes next. Only one
@@ -192,7 +203,7 @@ func (a *Alarms) forget(k objectKey) {
 	a.mu.Unlock()
 }
 
-// Settle waits until nothing that is due now is left to run.
+// Settle waits until everything that is due now has been given to its object.
 func (a *Alarms) Settle(ctx context.Context) bool {
 	stop := context.AfterFunc(ctx, func() {
 		a.mu.Lock()
@@ -203,17 +214,17 @@ func (a *Alarms) Settle(ctx context.Context) bool {
 	a.look()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for (a.looking || len(a.inFlight) > 0) && ctx.Err() == nil {
+	for (a.looking || a.wakes > 0) && ctx.Err() == nil {
 		a.idle.Wait()
 	}
 	return ctx.Err() == nil
 }
 
-// Idle reports that no handler runs and no look is under way.
+// Idle reports that no look is under way or about to be.
 func (a *Alarms) Idle() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return !a.looking && len(a.inFlight) == 0
+	return !a.looking && a.wakes == 0
 }
 
 // Fired counts the handlers that have ended.
@@ -250,7 +261,8 @@ func (r *alarmReply) Done(st abi.Status, _ []byte) {
 	if st != abi.Cancelled {
 		r.a.fired++
 	}
+	r.a.wakes++
 	r.a.mu.Unlock()
 	r.a.forget(r.k)
-	go r.a.look()
+	go r.a.wake()
 }

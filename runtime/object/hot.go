@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/runtime/clock"
 )
 
 // hotList is the live instances in the order of their last use, bounded by
@@ -197,26 +198,38 @@ func isSocketEvent(k abi.EventKind) bool {
 	return k >= abi.EventSocketOpen && k <= abi.EventSocketError
 }
 
-// Quiet waits until no object runs or has anything unfinished but timers and
-// sockets; false when ctx ends first.
+// Quiet waits until nothing goes on by itself: no object runs, none has an
+// event that it would take, a call to something outside, or effects that are
+// held. What waits for the clock, or for another such object, may be there.
+// False when ctx ends first.
 func (d *Directory) Quiet(ctx context.Context) bool {
+	return d.until(ctx, func(o *Object) bool {
+		n, _ := o.box.Len()
+		return n > 0 && !o.closedIn.Load() || o.unsettled.Load()
+	})
+}
+
+// drained waits until no object has anything unfinished.
+func (d *Directory) drained(ctx context.Context) bool {
+	return d.until(ctx, func(o *Object) bool {
+		n, _ := o.box.Len()
+		return n > 0 || o.busy.Load() && !o.timerOnly.Load()
+	})
+}
+
+// until waits until goes answers false for every object that does not run.
+func (d *Directory) until(ctx context.Context, goes func(*Object) bool) bool {
 	for {
-		quiet := true
+		still := true
 		for _, o := range d.live() {
 			o.mu.Lock()
-			n, _ := o.box.Len()
-			if o.running || n > 0 {
-				quiet = false
-			}
+			still = !o.running && !goes(o)
 			o.mu.Unlock()
-			if quiet && (o.unsettled.Load() || !o.gate.Quiet()) {
-				quiet = false
-			}
-			if !quiet {
+			if still = still && o.gate.Quiet(); !still {
 				break
 			}
 		}
-		if quiet {
+		if still {
 			return true
 		}
 		select {
@@ -231,7 +244,11 @@ func (d *Directory) Quiet(ctx context.Context) bool {
 // queued ones too; then all storage is closed.
 func (d *Directory) Close(ctx context.Context) error {
 	d.alarms.Stop()
-	quiet := d.Quiet(ctx)
+	wait := d.drained
+	if _, manual := d.cfg.Clock.(*clock.Manual); manual {
+		wait = d.Quiet // nobody moves the clock any more
+	}
+	quiet := wait(ctx)
 	d.closed.Store(true)
 	d.hot.mu.Lock()
 	d.sweeper.Stop()

@@ -86,7 +86,9 @@ type Object struct {
 	lastActive  atomic.Int64 // unix ms
 	busy        atomic.Bool  // unfinished events, operations, timers or background work
 	versionNo   atomic.Int64
-	unsettled   atomic.Bool // as busy, but for timers
+	unsettled   atomic.Bool // something comes that no clock has to move for
+	timerOnly   atomic.Bool // busy with no more than an armed timer
+	closedIn    atomic.Bool // what is queued waits for an event that is unfinished
 
 	pool    *Workers // of a worker's instance
 	hotPrev *Object  // the directory's LRU list, under its hot lock
@@ -298,14 +300,15 @@ func (o *Object) nextEventTurn() bool {
 	}
 	e := o.waiting
 	o.waiting = nil
-	if e == nil {
+	fresh := e == nil // one that waited for the activation has been looked at
+	if fresh {
 		var ok bool
 		if e, ok = o.box.Pop(); !ok {
 			return false
 		}
 	}
 	o.switchVersion()
-	if !o.wanted(e) {
+	if fresh && !o.wanted(e) {
 		o.dir.waits.end(e)
 		return true
 	}
@@ -394,7 +397,9 @@ func (o *Object) park() bool {
 
 // note publishes the snapshots.
 func (o *Object) note() {
-	o.unsettled.Store(!o.settled())
+	o.unsettled.Store(o.asking || o.outside() > 0)
+	o.timerOnly.Store(o.settled())
+	o.closedIn.Store(!o.accepts())
 	o.busy.Store(!o.idle())
 	o.lastActive.Store(o.dir.cfg.Clock.Now().UnixMilli())
 	if o.guest != nil {
@@ -416,6 +421,17 @@ func (o *Object) idle() bool {
 		}
 	}
 	return o.settled()
+}
+
+// outside is how many operations wait for something that is no object.
+func (o *Object) outside() int {
+	n := 0
+	for _, op := range o.ops {
+		if op.callee == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // settled reports that nothing but a timer is unfinished.

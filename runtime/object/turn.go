@@ -28,7 +28,7 @@ func (o *Object) deliver(e *Event) {
 	o.events[e.id] = e
 	o.busy.Store(true)
 	o.unsettled.Store(true)
-	o.dir.waits.start(o, e, !o.version.Interleave)
+	o.dir.waits.start(o, e, !o.version.Interleave || e.Kind == abi.EventConstruct)
 	if e.Upgrade != nil {
 		if o.sockets.offers == nil {
 			o.sockets.offers = map[uint64]*Offer{}

@@ -134,6 +134,9 @@ func (o *outbox) pass(r *Room) error {
 			}
 			return r.due()
 		}
+		if r.meta.Deleted && !o.state.DeleteDue {
+			return nil // only the tombstone is left
+		}
 		if o.state.Failures > 0 {
 			o.state.Failures, o.retryAt = 0, 0
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/edgetest"
 )
 
-// inMemory runs fn in memory only: a real host does not move its clock while a
-// handler waits for it, and drops an alarm whose object's constructor waits.
+// inMemory runs fn in memory only: against a process a test cannot tell whether
+// a request that it began has arrived before the clock moves.
 func inMemory(t *testing.T, fn func(t *testing.T, w *edgetest.World)) {
 	t.Helper()
 	fn(t, edgetest.New(t, edgetest.Config("testdata/app")))
