@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -63,6 +65,11 @@ func (s *serveFlags) settings(c *call, dirs []string, dev bool) (host.Config, er
 	if *s.proxies != "" {
 		cfg.TrustedProxies = strings.Split(*s.proxies, ",")
 	}
+	for _, p := range cfg.TrustedProxies {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			return cfg, usage("--trusted-proxies: %q: expected a CIDR such as 10.0.0.0/8", p)
+		}
+	}
 	cfg.CacheDir, _ = c.getenv("HOLDFAST_CACHE")
 	opts := &slog.HandlerOptions{Level: slog.LevelInfo}
 	cfg.Log = slog.New(slog.NewTextHandler(c.err, opts))
@@ -79,6 +86,11 @@ func (s *serveFlags) settings(c *call, dirs []string, dev bool) (host.Config, er
 	}
 	if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
 		return cfg, usage("--tls-cert and --tls-key: expected both or none")
+	}
+	if cfg.TLSCert != "" {
+		if _, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey); err != nil {
+			return cfg, usage("--tls-cert, --tls-key: %v", err)
+		}
 	}
 	for _, d := range dirs {
 		if st, err := os.Stat(d); err != nil || !st.IsDir() {
