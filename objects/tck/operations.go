@@ -148,6 +148,10 @@ func init() {
 		}
 		return text("%s", out)
 	})
+}
+
+// Time: a client that leaves, a section that nothing may enter, a timer.
+func init() {
 	op("patient", func(p *Probe, r *edge.Request, _ string) (*edge.Response, error) {
 		for range 400 {
 			time.Sleep(10 * time.Millisecond)
