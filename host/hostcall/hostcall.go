@@ -164,7 +164,7 @@ func (c *Calls) failed(fn int, err error) (abi.Status, []byte) {
 		st = abi.Invalid
 	case errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrTooDeep):
 		st = abi.TooLarge
-	case errors.Is(err, store.ErrTransactionSQL):
+	case errors.Is(err, store.ErrTransactionSQL), errors.Is(err, store.ErrAborted):
 		st = abi.SQLFailed
 	case errors.Is(err, store.ErrInTransaction):
 		st = abi.WrongPhase

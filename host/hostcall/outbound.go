@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -14,6 +15,9 @@ import (
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/object"
 )
+
+// idleMax is how long an unused connection is kept.
+const idleMax = 90 * time.Second
 
 // OutboundBytesMax bounds the body of an outbound response.
 const OutboundBytesMax = 32 << 20
@@ -29,6 +33,7 @@ func NewOutbound(allowed []string) Outbound {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			MaxIdleConnsPerHost: 16,
+			IdleConnTimeout:     idleMax, // also of a version that has been replaced
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				return o.dial(ctx, d, network, addr)
 			},
@@ -92,9 +97,34 @@ func (o *outbound) dial(ctx context.Context, d *net.Dialer, network, addr string
 	return nil, err
 }
 
+// innerNetworks are those that net.IP has no method for: "this" network,
+// carrier-grade NAT (where some clouds keep their metadata), what is reserved,
+// and local NAT64.
+var innerNetworks = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b:1::/48"),
+}
+
+// nat64 leads to the IPv4 address in its last four bytes.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
 // inner reports an address of this machine or its network.
 func inner(ip net.IP) bool {
-	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsUnspecified() || ip.IsMulticast()
+	addr, ok := netip.AddrFromSlice(ip)
+	if !ok {
+		return true
+	}
+	addr = addr.Unmap()
+	if nat64.Contains(addr) {
+		b := addr.As16()
+		addr = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	for _, n := range innerNetworks {
+		if n.Contains(addr) {
+			return true
+		}
+	}
+	return addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast() || addr.IsMulticast() || addr.IsUnspecified()
 }
 
 // Fetch sends r. Redirects are the guest's to follow.
