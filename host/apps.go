@@ -23,6 +23,7 @@ type running struct {
 	name    string
 	cfg     *app.Config
 	version int
+	path    string // of the built guest, "" without one
 	image   *engine.Image
 	classes map[string]*object.Class // by class name
 	workers *object.Workers          // nil without a worker
@@ -142,7 +143,7 @@ func (h *Host) image(ctx context.Context, c *app.Config, path string) (*engine.I
 
 // start makes an app run; nothing reaches it before its routes are in force.
 func (h *Host) start(ctx context.Context, c *app.Config, path string) (*running, error) {
-	a := &running{name: c.Name, cfg: c, version: 1, classes: map[string]*object.Class{}}
+	a := &running{name: c.Name, cfg: c, version: 1, path: path, classes: map[string]*object.Class{}}
 	if c.Assets != nil {
 		var err error
 		if a.assets, err = app.OpenAssets(c); err != nil {
@@ -344,7 +345,7 @@ func (h *Host) Reload(ctx context.Context, name string) error {
 		return fmt.Errorf("reload %s: its name changed, or it gained or lost its guest: restart to apply", name)
 	}
 	next := *a
-	next.cfg, next.version = c, a.version+1
+	next.cfg, next.version, next.path = c, a.version+1, path
 	if c.Assets != nil {
 		if next.assets, err = app.OpenAssets(c); err != nil {
 			return err

@@ -279,13 +279,16 @@ func (h *Host) Shutdown(ctx context.Context) error {
 		h.watcher.stop()
 	}
 	h.crons.stop()
-	return errors.Join(h.ingress.Shutdown(ctx), h.close(ctx))
+	return h.close(ctx)
 }
 
 // close undoes open, as far as it came.
 func (h *Host) close(ctx context.Context) error {
 	var errs []error
-	if h.admin != nil && h.admin.Addr() != nil {
+	if h.ingress != nil {
+		errs = append(errs, h.ingress.Shutdown(ctx))
+	}
+	if h.admin != nil {
 		errs = append(errs, h.admin.Shutdown(ctx))
 	}
 	if h.sockets != nil {

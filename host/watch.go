@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/holdfast-run/holdfast/host/app"
@@ -31,6 +32,7 @@ func (h *Host) watch() *watcher {
 	go func() {
 		defer close(wt.done)
 		wt.follow()
+		wt.catchUp()
 		for changes := range w.Changes() {
 			for _, c := range changes {
 				wt.rebuild(c)
@@ -51,6 +53,23 @@ func (w *watcher) follow() {
 	defer cancel()
 	if err := w.w.Follow(ctx, configs); err != nil {
 		w.h.cfg.Log.Warn("not all changes are watched", "error", err.Error())
+	}
+}
+
+// catchUp rebuilds what changed between its build at start and now: nobody
+// watched then.
+func (w *watcher) catchUp() {
+	ctx, cancel := context.WithTimeout(context.Background(), rebuildMax)
+	defer cancel()
+	for _, a := range w.h.running() {
+		c, err := app.Load(a.cfg.File)
+		if err == nil && reflect.DeepEqual(c, a.cfg) {
+			path, err := w.h.build(ctx, c)
+			if err == nil && path == a.path {
+				continue
+			}
+		}
+		w.rebuild(app.Change{App: a.name, Config: true, Guest: true})
 	}
 }
 
