@@ -83,8 +83,8 @@ var Functions = []Function{
 	{"alarm_delete", Post, "", "", false, "Deletes the alarm; a running handler goes on."},
 	{"sync", Async, "EventRequest", "", false, "Completes when all writes so far are durable."},
 	{"bookmark_current", Sync, "", "text", false, "The object's current bookmark."},
-	{"bookmark_for_time", Sync, "TimeRequest", "text", false, "The bookmark of a time. Unsupported in this version."},
-	{"bookmark_restore", Sync, "StringRequest", "text", false, "Restores at the next activation; the bookmark to undo it. Unsupported in this version."},
+	{"bookmark_for_time", Sync, "TimeRequest", "text", false, "The bookmark of the latest state that is not younger than a time; not_found before what is kept."},
+	{"bookmark_restore", Sync, "StringRequest", "text", false, "Part of the turn: the next activation restores kv, SQL and alarm to a bookmark (empty: takes that back). Answers the bookmark to undo it; not_found before what is kept."},
 
 	{"ws_accept", Post, "AcceptRequest", "", false, "Accepts the socket that a fetch event offered, with up to 10 tags."},
 	{"ws_send", Post, "SendRequest", "", false, "Sends a message. An effect."},

@@ -83,15 +83,23 @@ func (s *Storage) CurrentBookmark() (string, error) {
 	return string(out), err
 }
 
-// BookmarkForTime is the bookmark of a time in the past.
+// BookmarkForTime is the bookmark of the latest state that is not younger
+// than a time. ErrNotFound before what the class's history keeps
+// (holdfast.history in the app's configuration).
 func (s *Storage) BookmarkForTime(t time.Time) (string, error) {
 	out, err := s.in.sync(bridge.BookmarkForTime, &abi.TimeRequest{TimeMs: t.UnixMilli()})
 	return string(out), err
 }
 
-// OnNextSessionRestoreBookmark restores the object when it is next activated
-// and answers the bookmark that undoes it.
+// OnNextSessionRestoreBookmark restores kv, SQL and alarm when the object is
+// next activated (State.Abort makes that soon) and answers the bookmark that
+// undoes it. It waits until that is durable, with all writes so far; an
+// empty bookmark takes the wish back.
 func (s *Storage) OnNextSessionRestoreBookmark(bookmark string) (undo string, err error) {
 	out, err := s.in.sync(bridge.BookmarkRestore, &abi.StringRequest{Text: bookmark})
-	return string(out), err
+	if err != nil {
+		return "", err
+	}
+	undo = string(out) // the buffer is used again
+	return undo, s.Sync()
 }

@@ -160,8 +160,10 @@ func (c *Calls) failed(fn int, err error) (abi.Status, []byte) {
 	case errors.Is(err, object.ErrCallCycle):
 		st = abi.CallCycle
 	case errors.Is(err, object.ErrIDText), errors.Is(err, object.ErrIDOwner),
-		errors.Is(err, store.ErrEmptyKey), errors.Is(err, store.ErrTooManyKeys), errors.Is(err, store.ErrNoTransaction):
+		errors.Is(err, store.ErrEmptyKey), errors.Is(err, store.ErrTooManyKeys), errors.Is(err, store.ErrNoTransaction), errors.Is(err, store.ErrBookmark):
 		st = abi.Invalid
+	case errors.Is(err, store.ErrNoHistory):
+		st = abi.NotFound
 	case errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrTooDeep):
 		st = abi.TooLarge
 	case errors.Is(err, store.ErrTransactionSQL), errors.Is(err, store.ErrAborted):

@@ -34,7 +34,7 @@ func TestUnserved_AreAFewAndSaySo(t *testing.T) {
 			unserved = append(unserved, f.Name)
 		}
 	}
-	if want := []string{"bookmark_for_time", "bookmark_restore", "ws_connect"}; !slices.Equal(unserved, want) {
+	if want := []string{"ws_connect"}; !slices.Equal(unserved, want) {
 		t.Errorf("not served: %v, want %v", unserved, want)
 	}
 	s := newStage(t)

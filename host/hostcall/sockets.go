@@ -122,6 +122,8 @@ var syncNamed = map[string]syncFunc{
 	"sql_size":              sqlSize,
 	"alarm_get":             alarmGet,
 	"bookmark_current":      bookmarkCurrent,
+	"bookmark_for_time":     bookmarkForTime,
+	"bookmark_restore":      bookmarkRestore,
 	"ws_list":               wsList,
 	"ws_tags":               wsTags,
 	"ws_attachment_get":     wsAttachmentGet,

@@ -295,6 +295,32 @@ func alarmSet(c *Calls, req []byte) error {
 	return c.stored(func() error { return c.o.SetAlarm(m.TimeMs) })
 }
 
+func bookmarkForTime(c *Calls, req []byte) ([]byte, error) {
+	s, err := c.storage()
+	if err != nil {
+		return nil, err
+	}
+	var m abi.TimeRequest
+	if err := m.Decode(req); err != nil {
+		return nil, err
+	}
+	b, err := s.BookmarkForTime(m.TimeMs)
+	return []byte(b), err
+}
+
+func bookmarkRestore(c *Calls, req []byte) ([]byte, error) {
+	s, err := c.storage()
+	if err != nil {
+		return nil, err
+	}
+	var m abi.StringRequest
+	if err := m.Decode(req); err != nil {
+		return nil, err
+	}
+	undo, err := s.RestoreNext(m.Text)
+	return []byte(undo), err
+}
+
 func bookmarkCurrent(c *Calls, _ []byte) ([]byte, error) {
 	s, err := c.storage()
 	if err != nil {

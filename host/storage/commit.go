@@ -33,7 +33,8 @@ func (o *Object) Commit(durable func(error)) (bool, error) {
 	if !next.exists && !o.meta.exists {
 		return false, o.endTurn()
 	}
-	if err := o.store(&next, durable); err != nil {
+	err := o.write(&next, durable, func(batch *pebble.Batch) error { return o.fill(batch, &next) })
+	if err != nil {
 		return false, errors.Join(err, o.dropTurn())
 	}
 	o.meta = next
@@ -55,10 +56,11 @@ func (o *Object) committable() error {
 	case !o.Dirty():
 		return nil
 	}
-	if o.turn.kvBytes+o.sqlBytes() > o.engine.cfg.ObjectBytesMax {
-		return fmt.Errorf("commit of %d bytes: %w", o.turn.kvBytes+o.sqlBytes(), store.ErrFull)
+	bytes := o.turn.kvBytes + o.sqlBytes()
+	if limit := o.objectBytesMax(); bytes > limit && bytes > o.meta.bytes() {
+		return fmt.Errorf("commit: the object would hold %d bytes, at most %d are allowed: %w", bytes, limit, store.ErrFull)
 	}
-	return o.engine.writable()
+	return o.engine.writable(bytes - o.meta.bytes())
 }
 
 func (o *Object) pagesChanged() bool {
@@ -82,7 +84,7 @@ func (o *Object) next() meta {
 	m.sequence++
 	m.lastActiveMs = o.engine.nowMs()
 	m.kvBytes = o.turn.kvBytes
-	m.alarm, m.hasAlarm = o.turn.alarm, o.turn.hasAlarm
+	m.alarm, m.hasAlarm, m.restore = o.turn.alarm, o.turn.hasAlarm, o.turn.restore
 	m.name = o.ref.Name
 	if o.turn.cleared {
 		m.pages, m.freePages = 0, 0
@@ -98,28 +100,35 @@ func (o *Object) next() meta {
 	return m
 }
 
-// store builds the turn's batch and applies it.
-func (o *Object) store(next *meta, durable func(error)) (err error) {
-	if next.exists && !o.meta.exists {
-		if next.epoch, err = o.engine.NextEpoch(); err != nil {
+// write builds a batch that makes next the object's record, and applies it.
+func (o *Object) write(next *meta, durable func(error), fill func(*pebble.Batch) error) (err error) {
+	if next.exists && !o.meta.exists && next.epoch == o.meta.epoch {
+		if next.restore != nil && next.restore.birth != 0 {
+			next.epoch = next.restore.birth
+		} else if next.epoch, err = o.engine.NextEpoch(); err != nil {
 			return err
 		}
 	}
+	if err := o.engine.reserve(o.ns, &o.meta, next); err != nil {
+		return err
+	}
 	batch := o.engine.db.NewBatch(
 		pebble.WithInitialSizeBytes(batchInitialBytes), pebble.WithMaxRetainedSizeBytes(batchRetainedBytesMax))
-	if err := o.fill(batch, next); err != nil {
+	err = fill(batch)
+	if err == nil {
+		err = o.engine.room(batch)
+	}
+	if err == nil && next.hasAlarm && (!o.meta.hasAlarm || o.meta.alarm != next.alarm) {
+		if err = o.engine.watermark.enter(batch, next.alarm.DueMs); err == nil {
+			defer o.engine.watermark.leave(next.alarm.DueMs)
+		}
+	}
+	if err != nil {
+		o.engine.giveBack(o.ns, &o.meta, next)
 		return errors.Join(err, batch.Close())
 	}
-	if batch.Len() > o.engine.cfg.TurnBytesMax {
-		return errors.Join(fmt.Errorf("turn of %d bytes: %w", batch.Len(), store.ErrTooLarge), batch.Close())
-	}
-	if next.hasAlarm && (!o.meta.hasAlarm || o.meta.alarm != next.alarm) {
-		if err := o.engine.watermark.enter(batch, next.alarm.DueMs); err != nil {
-			return errors.Join(err, batch.Close())
-		}
-		defer o.engine.watermark.leave(next.alarm.DueMs)
-	}
 	if err := o.engine.apply(batch, durable); err != nil {
+		o.engine.giveBack(o.ns, &o.meta, next)
 		return err
 	}
 	o.ns.stored.Store(true)
@@ -155,7 +164,13 @@ func (o *Object) fill(batch *pebble.Batch, next *meta) error {
 	if err := o.fillAlarm(batch, next); err != nil {
 		return err
 	}
-	return o.fillRegistry(batch, next)
+	if err := o.fillRegistry(batch, next); err != nil {
+		return err
+	}
+	if batch.Len() > o.engine.cfg.TurnBytesMax {
+		return fmt.Errorf("turn of %d bytes: %w", batch.Len(), store.ErrTooLarge)
+	}
+	return o.record(batch, next)
 }
 
 // fillCleared deletes the committed kv and pages: one by one where they are
@@ -205,7 +220,7 @@ func (o *Object) fillAlarm(batch *pebble.Batch, next *meta) error {
 // fillRegistry writes the object's record, and with its first batch and its
 // last the index of names and the count.
 func (o *Object) fillRegistry(batch *pebble.Batch, next *meta) error {
-	var errs [6]error
+	var errs [7]error
 	before := o.meta.exists
 	if before && (!next.exists || o.meta.name != next.name) {
 		errs[0] = batch.Delete(nameKey(o.ns.number, o.meta.name, o.ref.ID), nil)
@@ -219,6 +234,9 @@ func (o *Object) fillRegistry(batch *pebble.Batch, next *meta) error {
 			delta = -1
 		}
 		errs[2] = batch.Merge(countKey(o.ns.number), appendInt(nil, delta), nil)
+	}
+	if delta := next.bytes() - o.meta.bytes(); delta != 0 {
+		errs[6] = batch.Merge(usageKey(o.ns.number), appendInt(nil, delta), nil)
 	}
 	if !o.ns.stored.Load() {
 		errs[3] = o.ns.store(batch)

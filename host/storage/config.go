@@ -20,14 +20,15 @@ const (
 	statementsDefault       = 32
 	objectBytesDefault      = 10 << 30
 	turnBytesDefault        = 128 << 20
-	diskFreeBytesDefault    = 128 << 20
+	diskFreeSoftDefault     = 256 << 20
+	diskFreeHardDefault     = 64 << 20
+	sqlOpsDefault           = 2_000_000_000
 	syncQueueDefault        = 4096
 	sqlMemoryBytesMin       = 8 << 20
 	turnBytesCeiling        = 1 << 30
 	lastActiveGranularity   = time.Minute
 	pageBytesNew            = 1024
 	fatalExitCode           = 70
-	diskCheckEveryCommits   = 256
 	pointDeletesMax         = 64
 	arenaBytesRetainedMax   = 1 << 20
 	overlayRetainedMax      = 1024
@@ -59,7 +60,10 @@ type Config struct {
 	StatementsMax     int    // prepared statements kept an open database (32)
 	ObjectBytesMax    int64  // kv + SQL of one object (10 GiB): store.ErrFull
 	TurnBytesMax      int    // batch of one turn (128 MiB): store.ErrTooLarge
-	DiskFreeBytesMin  uint64 // below it commits answer store.ErrDiskFull (128 MiB)
+	HostBytesMax      int64  // kv + SQL of all objects (0: no bound): store.ErrFull
+	SQLOpsMax         int64  // steps of SQLite's machine in one turn (2,000,000,000)
+	DiskFreeBytesSoft uint64 // below it what grows is refused (256 MiB): store.ErrDiskFull
+	DiskFreeBytesHard uint64 // below it every write is refused (64 MiB)
 	SyncQueueMax      int    // turns waiting for their sync; then Commit waits (4,096)
 
 	// Fatal is called, after logging, when Pebble finds that it cannot go on
@@ -89,7 +93,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.StatementsMax, statementsDefault)
 	setDefault(&c.ObjectBytesMax, objectBytesDefault)
 	setDefault(&c.TurnBytesMax, turnBytesDefault)
-	setDefault(&c.DiskFreeBytesMin, diskFreeBytesDefault)
+	setDefault(&c.SQLOpsMax, sqlOpsDefault)
+	setDefault(&c.DiskFreeBytesSoft, diskFreeSoftDefault)
+	setDefault(&c.DiskFreeBytesHard, min(diskFreeHardDefault, c.DiskFreeBytesSoft))
 	setDefault(&c.SyncQueueMax, syncQueueDefault)
 	return c
 }
@@ -109,10 +115,12 @@ func (c Config) Validate() error {
 	case c.Dir == "":
 		return errors.New("storage: Dir is empty")
 	case c.CacheBytes < 0, c.OpenDatabasesMax < 0, c.SQLCacheKiB < 0, c.StatementsMax < 0,
-		c.ObjectBytesMax < 0, c.TurnBytesMax < 0, c.SyncQueueMax < 0:
+		c.ObjectBytesMax < 0, c.TurnBytesMax < 0, c.SyncQueueMax < 0, c.HostBytesMax < 0, c.SQLOpsMax < 0:
 		return errors.New("storage: a limit is negative")
 	case c.SQLMemoryBytesMax < sqlMemoryBytesMin:
 		return fmt.Errorf("storage: SQLMemoryBytesMax is %d, at least %d is needed", c.SQLMemoryBytesMax, sqlMemoryBytesMin)
+	case c.DiskFreeBytesHard > c.DiskFreeBytesSoft:
+		return fmt.Errorf("storage: DiskFreeBytesHard is %d, above DiskFreeBytesSoft, %d", c.DiskFreeBytesHard, c.DiskFreeBytesSoft)
 	case c.TurnBytesMax > turnBytesCeiling:
 		return fmt.Errorf("storage: TurnBytesMax is %d, at most %d is possible", c.TurnBytesMax, turnBytesCeiling)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -26,6 +27,7 @@ func TestPowerCut(t *testing.T) {
 	for round := range uint64(rounds) {
 		e := openMem(t, fs, small)
 		verifyHistories(t, e, a.snapshot())
+		must(t, e.SetHistory("app.History", time.Hour))
 		r := rand.New(rand.NewPCG(round, 3))
 		cutAt := 200 + r.IntN(800)
 		stop := make(chan struct{})
@@ -65,6 +67,7 @@ func TestKillWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	must(t, e.SetHistory("app.History", time.Hour))
 	out := newAcks(killObjects)
 	err = runHistories(e, uint64(os.Getpid()), killObjects, 1<<20, nil, func(object int, turn uint64) {
 		out.mu.Lock()
@@ -170,6 +173,9 @@ func failWrite(t *testing.T, n int) (failed bool, acknowledged int) {
 	go func() {
 		e, err := Open(Config{Dir: "data", FS: errorfs.Wrap(mem, inject), MemTableBytes: 256 << 10, CacheBytes: 1 << 20,
 			Logger: quiet(), Fatal: func(string) { fatal <- struct{}{}; select {} }})
+		if err == nil {
+			err = e.SetHistory("app.History", time.Hour)
+		}
 		if err == nil {
 			err = runHistories(e, 1, failObjects, failTurns, nil, a.add)
 			err = errors.Join(err, e.Failed(), e.Close())

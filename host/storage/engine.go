@@ -28,8 +28,8 @@ type Engine struct {
 	lifecycle sync.RWMutex // write-held by Close alone
 	closed    bool
 	failure   atomic.Pointer[error] // first failed sync
-	diskLow   atomic.Bool
-	commits   atomic.Uint64
+	disk      disk
+	bytes     atomic.Int64 // of all objects
 
 	syncs      syncer
 	namespaces namespaces
@@ -114,6 +114,9 @@ func (e *Engine) load() error {
 	if err := e.namespaces.load(e.db); err != nil {
 		return err
 	}
+	if err := e.loadUsage(); err != nil {
+		return err
+	}
 	if err := e.watermark.load(e.db); err != nil {
 		return err
 	}
@@ -150,32 +153,6 @@ func (e *Engine) Close() error {
 	e.databases.close()
 	err := e.db.Close()
 	return errors.Join(err, e.lock.Close())
-}
-
-// writable says whether a batch may be built now.
-func (e *Engine) writable() error {
-	if err := e.Failed(); err != nil {
-		return fmt.Errorf("%w: %w", store.ErrReadOnly, err)
-	}
-	if e.diskLow.Load() || e.commits.Add(1)%diskCheckEveryCommits == 1 {
-		return e.checkDisk()
-	}
-	return nil
-}
-
-// checkDisk refuses writes while the disk is nearly full: Pebble would end
-// the process when it is quite full. A file system that cannot tell is taken
-// to have room.
-func (e *Engine) checkDisk() error {
-	usage, err := e.cfg.FS.GetDiskUsage(e.cfg.Dir)
-	low := err == nil && usage.TotalBytes > 0 && usage.AvailBytes < e.cfg.DiskFreeBytesMin
-	if e.diskLow.Swap(low) != low {
-		e.cfg.Logger.Warn("storage: disk space", "low", low, "available", usage.AvailBytes)
-	}
-	if low {
-		return fmt.Errorf("%w: %d bytes are left", store.ErrDiskFull, usage.AvailBytes)
-	}
-	return nil
 }
 
 // apply makes a batch visible and queues it for its sync; durable is called
@@ -218,7 +195,16 @@ func (e *Engine) endIfPebblePanics() {
 // write builds a batch outside any object's turn and returns when it is
 // durable.
 func (e *Engine) write(fill func(*pebble.Batch) error) error {
-	if err := e.writable(); err != nil {
+	if err := e.writable(1); err != nil {
+		return err
+	}
+	return e.writeAlways(fill)
+}
+
+// writeAlways is write for what must be possible while the disk is nearly
+// full: it frees space, or is very small.
+func (e *Engine) writeAlways(fill func(*pebble.Batch) error) error {
+	if err := e.writable(-1); err != nil {
 		return err
 	}
 	batch := e.db.NewBatch()

@@ -172,7 +172,41 @@ func verifyHistory(t *testing.T, e *Engine, i int, acked uint64, alarms map[stri
 	if check := oneRow(t, o, "PRAGMA quick_check"); check != "ok" {
 		t.Fatalf("%s: %s", ref.Name, check)
 	}
+	if e.History(ref.Namespace) > 0 && at > 1 {
+		verifyPast(t, e, ref, bookmark{o.(*Object).Epoch(), at - min(at-1, 5)})
+	}
 	return true
+}
+
+// verifyPast checks a clone of the object as it was.
+func verifyPast(t *testing.T, e *Engine, ref store.Ref, mark bookmark) {
+	t.Helper()
+	o, err := e.OpenWith(store.Ref{Namespace: "app.Clone", Name: "clone", ID: store.ID{1, 0xcc}}, ObjectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if _, err := o.CopyFrom(ref, mark.String(), nil); err != nil {
+		t.Fatalf("%s at %s: %v", ref.Name, mark, err)
+	}
+	n, _, err := o.Get("n")
+	alarm, _ := o.Alarm()
+	if err != nil || binary.BigEndian.Uint64(n) != mark.sequence || alarm.DueMs != int64(mark.sequence) {
+		t.Fatalf("%s at %s: kv is %x, alarm %d (%v)", ref.Name, mark, n, alarm.DueMs, err)
+	}
+	want := fmt.Sprintf("%d %d", mark.sequence, mark.sequence)
+	if got := oneRow(t, o, "SELECT (SELECT max(id) FROM t) || ' ' || (SELECT n FROM c)"); got != want {
+		t.Fatalf("%s at %s: SQL says %s", ref.Name, mark, got)
+	}
+	if check := oneRow(t, o, "PRAGMA quick_check"); check != "ok" {
+		t.Fatalf("%s at %s: %s", ref.Name, mark, check)
+	}
+	if err := o.DeleteAll(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Commit(nil); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func oneRow(t *testing.T, o store.Object, query string) string {

@@ -14,15 +14,18 @@ const (
 	familyCount     = 'c' // namespace -> objects (merged)
 	familyDead      = 'd' // died at ‖ serial -> dead alarm
 	familyEpoch     = 'e' // -> first epoch that is not reserved
+	familyHistory   = 'h' // namespace ‖ id ‖ epoch ‖ sequence ‖ time -> what the commit replaced
 	familyName      = 'n' // namespace ‖ escaped name ‖ id ->
 	familyNamespace = 'N' // namespace's name -> number
 	familyObject    = 'o' // namespace ‖ id ‖ kind ‖ rest -> see below
 	familySetting   = 's' // name -> value
+	familyTime      = 't' // namespace -> how long its history is kept, since when
+	familyUsage     = 'u' // namespace -> bytes of its objects (merged)
 	familyVersion   = 'v' // -> format version
 	familyWatermark = 'w' // -> no alarm is due before
 )
 
-// Kinds of an object's own keys. 'h' is reserved for its history.
+// Kinds of an object's own keys.
 const (
 	kindKV   = 'k' // key -> value
 	kindMeta = 'm' // -> meta
@@ -51,6 +54,16 @@ func objectPrefix(namespace uint32, id store.ID) []byte {
 
 func countKey(namespace uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{familyCount}, namespace)
+}
+
+// usageKey holds the bytes of a namespace's objects.
+func usageKey(namespace uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{familyUsage}, namespace)
+}
+
+// timeKey holds how the history of a namespace is kept.
+func timeKey(namespace uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{familyTime}, namespace)
 }
 
 // namePrefix begins the name index of a namespace.

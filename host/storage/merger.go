@@ -16,7 +16,7 @@ const mergerName = "holdfast.v1"
 var merger = &pebble.Merger{
 	Name: mergerName,
 	Merge: func(key, value []byte) (pebble.ValueMerger, error) {
-		if len(key) == 0 || key[0] != familyCount {
+		if len(key) == 0 || key[0] != familyCount && key[0] != familyUsage {
 			return nil, fmt.Errorf("storage: key %x has no merge", key)
 		}
 		sum := &sumMerger{}
@@ -24,7 +24,7 @@ var merger = &pebble.Merger{
 	},
 }
 
-// sumMerger adds 64-bit integers: the number of objects of a namespace.
+// sumMerger adds 64-bit integers: the objects of a namespace, and their bytes.
 type sumMerger struct{ total int64 }
 
 func (m *sumMerger) MergeNewer(value []byte) error {

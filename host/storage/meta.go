@@ -10,6 +10,7 @@ import (
 const (
 	metaVersion  = 1
 	metaHasAlarm = 1 << 0
+	metaRestores = 1 << 1
 )
 
 // meta is what one record, written with each of the object's batches, says of
@@ -26,6 +27,7 @@ type meta struct {
 	freePages    uint32
 	alarm        store.Alarm
 	hasAlarm     bool
+	restore      *restorePoint // what the next Rewind is to do
 	name         string
 }
 
@@ -33,6 +35,9 @@ func (m *meta) append(b []byte) []byte {
 	var flags byte
 	if m.hasAlarm {
 		flags |= metaHasAlarm
+	}
+	if m.restore != nil {
+		flags |= metaRestores
 	}
 	b = append(b, metaVersion, flags)
 	b = binary.BigEndian.AppendUint64(b, m.epoch)
@@ -45,6 +50,9 @@ func (m *meta) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, m.freePages)
 	b = appendAlarm(b, m.alarm)
 	b = appendInt(b, m.alarm.DueMs)
+	if m.restore != nil {
+		b = m.restore.append(b)
+	}
 	return append(b, m.name...)
 }
 
@@ -64,9 +72,17 @@ func decodeMeta(b []byte) (meta, error) {
 		createdMs: int64(word(2)), lastActiveMs: int64(word(3)), kvBytes: int64(word(4)),
 		pageBytes: half(0), pages: half(1), freePages: half(2),
 		alarm: decodeAlarm(b[alarmAt:]), hasAlarm: b[1]&metaHasAlarm != 0,
-		name: string(b[dueAt+8:]),
 	}
 	m.alarm.DueMs = int64(binary.BigEndian.Uint64(b[dueAt:]))
+	rest := b[dueAt+8:]
+	if b[1]&metaRestores != 0 {
+		if len(rest) < restorePointBytes {
+			return meta{}, fmt.Errorf("storage: object record of %d bytes", len(b))
+		}
+		m.restore = decodeRestorePoint(rest)
+		rest = rest[restorePointBytes:]
+	}
+	m.name = string(rest)
 	return m, nil
 }
 
@@ -90,5 +106,15 @@ func decodeAlarm(b []byte) store.Alarm {
 // sqlBytes is the size of the SQL database.
 func (m *meta) sqlBytes() int64 { return int64(m.pages) * int64(m.pageBytes) }
 
+// bytes is what the object counts for in quotas.
+func (m *meta) bytes() int64 {
+	if !m.exists {
+		return 0
+	}
+	return m.kvBytes + m.sqlBytes()
+}
+
 // empty reports whether the object has no data, and so does not exist.
-func (m *meta) empty() bool { return m.kvBytes == 0 && m.pages == 0 && !m.hasAlarm }
+func (m *meta) empty() bool {
+	return m.kvBytes == 0 && m.pages == 0 && !m.hasAlarm && m.restore == nil
+}

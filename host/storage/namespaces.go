@@ -24,7 +24,12 @@ type namespaces struct {
 type namespace struct {
 	name   string
 	number uint32
+	origin string      // the name that the ids of its objects are made with
 	stored atomic.Bool // an applied batch holds the number
+
+	objects, bytes  atomic.Int64
+	quota           atomic.Pointer[Quota]
+	keepMs, sinceMs atomic.Int64 // of the history
 }
 
 func (n *namespaces) load(db *pebble.DB) (err error) {
@@ -37,12 +42,15 @@ func (n *namespaces) load(db *pebble.DB) (err error) {
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.First(); ok; ok = it.Next() {
-		ns := &namespace{name: string(it.Key()[1:]), number: binary.BigEndian.Uint32(it.Value())}
+		ns := &namespace{name: string(it.Key()[1:])}
+		if err := ns.decode(it.Value()); err != nil {
+			return err
+		}
 		ns.stored.Store(true)
 		n.byName[ns.name], n.byNumber[ns.number] = ns, ns
 		n.next = max(n.next, ns.number+1)
 	}
-	return nil
+	return it.Error()
 }
 
 // find returns a namespace that has had an object or an open one.
@@ -71,7 +79,12 @@ func (n *namespaces) intern(name string) *namespace {
 	if ns, ok := n.byName[name]; ok {
 		return ns
 	}
-	ns := &namespace{name: name, number: n.next}
+	ns := &namespace{name: name, number: n.next, origin: name}
+	for _, other := range n.byName {
+		if other.origin == name { // another has taken its objects along
+			ns.origin = fmt.Sprintf("%s#%d", name, ns.number)
+		}
+	}
 	n.next++
 	n.byName[name], n.byNumber[ns.number] = ns, ns
 	return ns
@@ -92,6 +105,22 @@ func (n *namespaces) names() []string {
 // store adds the number to a batch that holds an object of the namespace.
 // Several first objects may write it at once: they write the same.
 func (ns *namespace) store(batch *pebble.Batch) error {
-	key := append([]byte{familyNamespace}, ns.name...)
-	return batch.Set(key, binary.BigEndian.AppendUint32(nil, ns.number), nil)
+	value := binary.BigEndian.AppendUint32(nil, ns.number)
+	if ns.origin != ns.name {
+		value = append(value, ns.origin...)
+	}
+	return batch.Set(ns.key(), value, nil)
+}
+
+func (ns *namespace) key() []byte { return append([]byte{familyNamespace}, ns.name...) }
+
+func (ns *namespace) decode(value []byte) error {
+	if len(value) < numberBytes {
+		return fmt.Errorf("storage: namespace %q has a number of %d bytes", ns.name, len(value))
+	}
+	ns.number, ns.origin = binary.BigEndian.Uint32(value), ns.name
+	if len(value) > numberBytes {
+		ns.origin = string(value[numberBytes:])
+	}
+	return nil
 }

@@ -66,7 +66,11 @@ func (e *Engine) OpenWith(ref store.Ref, options ObjectOptions) (*Object, error)
 		prefix: objectPrefix(ns.number, ref.ID),
 	}
 	err := e.read(func() (err error) {
-		o.meta, err = e.loadMeta(ns.number, ref.ID)
+		if o.meta, err = e.loadMeta(ns.number, ref.ID); err != nil || o.meta.exists || ns.keepMs.Load() == 0 {
+			return err
+		}
+		at, _, err := o.timeline().last() // of an earlier life
+		o.meta.epoch, o.meta.sequence = at.epoch, at.sequence
 		return err
 	})
 	if err != nil {
@@ -243,15 +247,6 @@ func (o *Object) Sequence() uint64 { return o.meta.sequence }
 // Epoch names the life of the object's data: it changes when the object
 // ceases to exist and is made again.
 func (o *Object) Epoch() uint64 { return o.meta.epoch }
-
-// Bookmark is the object's current point in time: epoch and sequence in hex
-// digits of fixed width, so that later points sort after earlier ones.
-func (o *Object) Bookmark() (string, error) {
-	if o.closed {
-		return "", store.ErrClosed
-	}
-	return fmt.Sprintf("%016x-%016x", o.meta.epoch, o.meta.sequence), nil
-}
 
 // Info is the registry's view of the object, the turn's changes to kv and
 // alarm included.

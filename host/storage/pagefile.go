@@ -24,8 +24,8 @@ const (
 // Pebble, the pages that a turn has written lie in memory until the turn's
 // batch takes them. SQLite calls it on the goroutine that runs the statement.
 type pageFile struct {
-	db        *pebble.DB
-	prefix    []byte // of the object's keys
+	db        pebble.Reader // holds the committed pages
+	prefix    []byte        // of the object's keys
 	pageBytes uint32
 	pages     uint32 // as SQLite sees them
 	base      uint32 // as Pebble holds them
@@ -37,7 +37,7 @@ type pageFile struct {
 
 var _ vfs.FileLockState = (*pageFile)(nil)
 
-func newPageFile(db *pebble.DB, prefix []byte, pageBytes, pages uint32) *pageFile {
+func newPageFile(db pebble.Reader, prefix []byte, pageBytes, pages uint32) *pageFile {
 	return &pageFile{
 		db: db, prefix: prefix, pageBytes: pageBytes, pages: pages, base: pages,
 		dirty: make(map[uint32][]byte, pageSpreadPerFile),
@@ -68,13 +68,20 @@ func (f *pageFile) freePages(before uint32) uint32 {
 	return before
 }
 
-// fill puts the changed pages into batch, in order.
-func (f *pageFile) fill(batch *pebble.Batch) error {
+// changedPages are the numbers of the pages that the turn has written, in
+// order.
+func (f *pageFile) changedPages() []uint32 {
 	numbers := make([]uint32, 0, len(f.dirty))
 	for page := range f.dirty {
 		numbers = append(numbers, page)
 	}
 	slices.Sort(numbers)
+	return numbers
+}
+
+// fill puts the changed pages into batch, in order.
+func (f *pageFile) fill(batch *pebble.Batch) error {
+	numbers := f.changedPages()
 	if f.pages < f.base {
 		if err := deletePages(batch, f.prefix, f.pages+1, f.base); err != nil {
 			return err

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,7 +20,11 @@ func metaKey(namespace uint32, id store.ID) []byte {
 
 // loadMeta reads an object's record; a zero meta if there is none.
 func (e *Engine) loadMeta(namespace uint32, id store.ID) (meta, error) {
-	raw, closer, err := e.db.Get(metaKey(namespace, id))
+	return loadMeta(e.db, namespace, id)
+}
+
+func loadMeta(reader pebble.Reader, namespace uint32, id store.ID) (meta, error) {
+	raw, closer, err := reader.Get(metaKey(namespace, id))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return meta{}, nil
 	}
@@ -85,10 +88,7 @@ func (e *Engine) Count(namespace string) (count int64, err error) {
 		return 0, nil
 	}
 	err = e.read(func() error {
-		value, ok, err := e.get(countKey(ns.number))
-		if ok {
-			count = int64(binary.BigEndian.Uint64(value))
-		}
+		count, _, err = e.number(countKey(ns.number))
 		return err
 	})
 	return count, err

@@ -11,7 +11,10 @@ import (
 )
 
 // formatVersion is the version of the key layout and the records.
-const formatVersion = 1
+//
+//	1  the first
+//	2  sums of bytes per namespace, histories
+const formatVersion = 2
 
 // epochsReserved are reserved by one write: a crash skips at most so many.
 const epochsReserved = 1 << 16
@@ -26,9 +29,19 @@ func (e *Engine) checkVersion() error {
 			return batch.Set(keyVersion, binary.BigEndian.AppendUint32(nil, formatVersion), nil)
 		})
 	}
-	if found := binary.BigEndian.Uint32(value); found > formatVersion {
+	found := uint32(0)
+	if len(value) == 4 {
+		found = binary.BigEndian.Uint32(value)
+	}
+	switch {
+	case found == 0:
+		return fmt.Errorf("storage: %s is no data directory: its version is %x", e.cfg.Dir, value)
+	case found > formatVersion:
 		return fmt.Errorf("storage: %s has format %d, this host knows %d: %w",
 			e.cfg.Dir, found, formatVersion, store.ErrVersion)
+	case found < formatVersion:
+		e.cfg.Logger.Info("storage: the data directory is brought up to date", "from", found, "to", formatVersion)
+		return e.recount()
 	}
 	return nil
 }

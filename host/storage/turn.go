@@ -14,6 +14,7 @@ type turn struct {
 	cleared  bool // deleteAll: committed kv and pages are not seen
 	alarm    store.Alarm
 	hasAlarm bool
+	restore  *restorePoint
 	kvBytes  int64 // of the object, if the turn commits
 	marks    []mark
 	undo     []undo
@@ -53,6 +54,7 @@ type mark struct {
 	undo     int
 	alarm    store.Alarm
 	hasAlarm bool
+	restore  *restorePoint
 	kvBytes  int64
 }
 
@@ -78,19 +80,20 @@ func (t *turn) reset(m *meta) {
 	t.marks, t.undo = t.marks[:0], t.undo[:0]
 	t.cleared, t.broken = false, nil
 	t.alarm, t.hasAlarm, t.kvBytes = m.alarm, m.hasAlarm, m.kvBytes
+	t.restore = m.restore
 	t.hasMemo = false
 }
 
-// clear is deleteAll.
+// clear is deleteAll. A restore that was asked for stands.
 func (t *turn) clear() {
-	t.reset(&meta{})
+	t.reset(&meta{restore: t.restore})
 	t.cleared = true
 }
 
 // changed reports whether kv or alarm differ from m. A key that was written
 // and deleted again is no change.
 func (t *turn) changed(m *meta) bool {
-	if t.hasAlarm != m.hasAlarm || t.alarm != m.alarm || (t.cleared && m.exists) {
+	if t.hasAlarm != m.hasAlarm || t.alarm != m.alarm || t.restore != m.restore || (t.cleared && m.exists) {
 		return true
 	}
 	for i := range t.writes {
@@ -171,7 +174,7 @@ func (t *turn) replace(i int, w write) {
 // begin opens an explicit transaction.
 func (t *turn) begin() {
 	t.marks = append(t.marks, mark{
-		undo: len(t.undo), alarm: t.alarm, hasAlarm: t.hasAlarm, kvBytes: t.kvBytes,
+		undo: len(t.undo), alarm: t.alarm, hasAlarm: t.hasAlarm, restore: t.restore, kvBytes: t.kvBytes,
 	})
 }
 
@@ -197,7 +200,7 @@ func (t *turn) rollback() {
 		t.writes = t.writes[:u.at]
 	}
 	t.undo = t.undo[:m.undo]
-	t.alarm, t.hasAlarm, t.kvBytes = m.alarm, m.hasAlarm, m.kvBytes
+	t.alarm, t.hasAlarm, t.kvBytes, t.restore = m.alarm, m.hasAlarm, m.kvBytes, m.restore
 	t.marks = t.marks[:len(t.marks)-1]
 }
 

@@ -86,7 +86,7 @@ func Load(root fs.FS) (Tree, error) {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() {
+		if !d.Type().IsRegular() || name == ".git" { // a file in a worktree
 			return nil
 		}
 		b, err := fs.ReadFile(root, name)

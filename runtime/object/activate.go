@@ -20,7 +20,7 @@ func (o *Object) activate() error {
 	if err := o.dir.admit(o); err != nil {
 		return err
 	}
-	if err := o.open(); err != nil {
+	if err := o.ready(); err != nil {
 		o.dir.cooled(o)
 		return err
 	}

@@ -70,7 +70,7 @@ func (o *Object) touchAlarm() {
 // alarmDue decides whether an alarm event still stands, and makes it the
 // running one.
 func (o *Object) alarmDue(e *Event, handlers uint32) bool {
-	if err := o.open(); err != nil {
+	if err := o.ready(); err != nil {
 		e.fail(describe(err))
 		return false
 	}

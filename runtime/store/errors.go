@@ -22,6 +22,9 @@ var (
 	ErrVersion        = errors.New("data directory has a newer format")
 	ErrLocked         = errors.New("data directory is in use by another host")
 	ErrFull           = errors.New("object is over its storage quota")
+	ErrNotFound       = errors.New("no such object")
+	ErrNoHistory      = errors.New("the object's history does not reach there")
+	ErrBookmark       = errors.New("not a bookmark of this object")
 	ErrDiskFull       = errors.New("disk is nearly full: writes are refused")
 )
 

@@ -168,6 +168,22 @@ type Object interface {
 
 	// Bookmark is the object's current point in time, lexically ordered.
 	Bookmark() (string, error)
+	// BookmarkForTime is the bookmark of the latest committed state that is
+	// not younger than a time, in ms since 1970. ErrNoHistory where the
+	// history does not reach back so far, or none is kept.
+	BookmarkForTime(ms int64) (string, error)
+	// RestoreNext asks, as a change of the turn, that the next Rewind take
+	// kv, SQL and alarm back to bookmark; "" takes the wish back. undo is the
+	// bookmark of the state that the Rewind will find. ErrBookmark or
+	// ErrNoHistory where there is no way back to it.
+	RestoreNext(bookmark string) (undo string, err error)
+	// Rewind does what RestoreNext has asked for, between turns, as a commit
+	// of its own under a new epoch; false if nothing was asked for.
+	Rewind(durable func(error)) (bool, error)
+	// Epoch names the life of the object's data: it changes when the object
+	// is made anew, restored or copied over. (Epoch, Sequence) never names
+	// two states.
+	Epoch() uint64
 	// Sequence counts the object's commits.
 	Sequence() uint64
 	Info() Info

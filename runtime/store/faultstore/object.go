@@ -132,6 +132,20 @@ func (o *object) Bookmark() (string, error) {
 	return o.Object.Bookmark()
 }
 
+func (o *object) BookmarkForTime(ms int64) (string, error) {
+	if err := o.engine.step("bookmark for time"); err != nil {
+		return "", err
+	}
+	return o.Object.BookmarkForTime(ms)
+}
+
+func (o *object) RestoreNext(bookmark string) (string, error) {
+	if err := o.engine.step("restore next"); err != nil {
+		return "", err
+	}
+	return o.Object.RestoreNext(bookmark)
+}
+
 // cursor counts the rows asked for.
 type cursor struct {
 	store.Cursor

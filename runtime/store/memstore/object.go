@@ -373,6 +373,23 @@ func (o *Object) Bookmark() (string, error) {
 	return fmt.Sprintf("%016x-%016x", o.epoch, o.sequence), nil
 }
 
+// BookmarkForTime finds no history: none is kept in memory.
+func (o *Object) BookmarkForTime(int64) (string, error) { return "", store.ErrNoHistory }
+
+// RestoreNext finds no history.
+func (o *Object) RestoreNext(bookmark string) (string, error) {
+	if bookmark == "" {
+		return "", nil
+	}
+	return "", store.ErrNoHistory
+}
+
+// Rewind has nothing to do.
+func (o *Object) Rewind(func(error)) (bool, error) { return false, o.usable() }
+
+// Epoch is the life of the object's data.
+func (o *Object) Epoch() uint64 { return o.epoch }
+
 // Sequence counts the commits.
 func (o *Object) Sequence() uint64 { return o.sequence }
 
