@@ -1,13 +1,18 @@
 package host
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/holdfast-run/holdfast/host/socket"
 )
 
 // collector reads the layers' counters when it is asked.
 type collector struct {
 	h     *Host
-	descs map[string]*prometheus.Desc
+	list  []metric
+	descs []*prometheus.Desc
 }
 
 // metric is a figure of the host.
@@ -15,24 +20,30 @@ type metric struct {
 	name, help string
 	kind       prometheus.ValueType
 	value      func(h *Host) float64
+	ending     string // label of the metrics that have one
 }
 
 var hostMetrics = []metric{
-	{"holdfast_objects_hot", "Live instances.", prometheus.GaugeValue, func(h *Host) float64 { return float64(h.dir.Metrics().Hot) }},
-	{"holdfast_objects_hot_bytes", "Guest memory of live instances.", prometheus.GaugeValue, func(h *Host) float64 { return float64(h.dir.Metrics().HotBytes) }},
-	{"holdfast_objects_known", "Objects in memory, live or with sockets.", prometheus.GaugeValue, func(h *Host) float64 { return float64(h.dir.Metrics().Objects) }},
-	{"holdfast_activations_total", "Instances made.", prometheus.CounterValue, func(h *Host) float64 { return float64(h.dir.Metrics().Activations) }},
-	{"holdfast_evictions_total", "Idle instances sent cold.", prometheus.CounterValue, func(h *Host) float64 { return float64(h.dir.Metrics().Evictions) }},
-	{"holdfast_crashes_total", "Instances discarded after a trap, abort or failed commit.", prometheus.CounterValue, func(h *Host) float64 { return float64(h.dir.Metrics().Crashes) }},
-	{"holdfast_overloads_total", "Events refused because a queue or the host was full.", prometheus.CounterValue, func(h *Host) float64 { return float64(h.dir.Metrics().Overloads) }},
-	{"holdfast_alarms_fired_total", "Alarm handlers that have ended.", prometheus.CounterValue, func(h *Host) float64 { return float64(h.dir.Alarms().Fired()) }},
-	{"holdfast_crons_fired_total", "Cron triggers that came due.", prometheus.CounterValue, func(h *Host) float64 { return float64(h.crons.fired.Load()) }},
-	{"holdfast_sockets_open", "Open WebSockets.", prometheus.GaugeValue, func(h *Host) float64 { return float64(h.sockets.Stats().Sockets) }},
-	{"holdfast_socket_messages_in_total", "WebSocket messages received.", prometheus.CounterValue, func(h *Host) float64 { return float64(h.sockets.Stats().MessagesIn) }},
-	{"holdfast_socket_messages_out_total", "WebSocket messages sent.", prometheus.CounterValue, func(h *Host) float64 { return float64(h.sockets.Stats().MessagesOut) }},
-	{"holdfast_socket_queued_bytes", "Bytes that wait for slow readers.", prometheus.GaugeValue, func(h *Host) float64 { return float64(h.sockets.Stats().QueuedBytes) }},
-	{"holdfast_socket_slow_closes_total", "Sockets closed with 1013.", prometheus.CounterValue, func(h *Host) float64 { return float64(h.sockets.Stats().SlowCloses) }},
-	{"holdfast_storage_failed", "1 after a failed sync: no writes are taken.", prometheus.GaugeValue, func(h *Host) float64 {
+	{name: "holdfast_objects_hot", help: "Live instances.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Hot) }},
+	{name: "holdfast_objects_hot_bytes", help: "Guest memory of live instances.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().HotBytes) }},
+	{name: "holdfast_objects_known", help: "Objects in memory, live or with sockets.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Objects) }},
+	{name: "holdfast_activations_total", help: "Instances made.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Activations) }},
+	{name: "holdfast_evictions_total", help: "Idle instances sent cold.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Evictions) }},
+	{name: "holdfast_crashes_total", help: "Instances discarded after a trap, abort or failed commit.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Crashes) }},
+	{name: "holdfast_overloads_total", help: "Events refused because a queue or the host was full.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Overloads) }},
+	{name: "holdfast_alarms_fired_total", help: "Alarm handlers that have ended.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.dir.Alarms().Fired()) }},
+	{name: "holdfast_crons_fired_total", help: "Cron triggers that came due.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.crons.fired.Load()) }},
+	{name: "holdfast_sockets_open", help: "Open WebSockets.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().Sockets) }},
+	{name: "holdfast_sockets_opened_total", help: "WebSockets opened.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().Opened) }},
+	{name: "holdfast_socket_auto_responses_total", help: "WebSocket messages answered without waking an object.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().AutoResponses) }},
+	{name: "holdfast_socket_bytes_in_total", help: "Bytes received on WebSockets.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().BytesIn) }},
+	{name: "holdfast_socket_bytes_out_total", help: "Bytes that the kernel has taken for WebSockets.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().BytesOut) }},
+	{name: "holdfast_socket_pings_total", help: "Pings sent to silent WebSockets.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().Pings) }},
+	{name: "holdfast_socket_messages_in_total", help: "WebSocket messages received.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().MessagesIn) }},
+	{name: "holdfast_socket_messages_out_total", help: "WebSocket messages sent.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().MessagesOut) }},
+	{name: "holdfast_socket_queued_bytes", help: "Bytes that wait for slow readers.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().QueuedBytes) }},
+	{name: "holdfast_socket_slow_closes_total", help: "Sockets closed with 1013.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().SlowCloses) }},
+	{name: "holdfast_storage_failed", help: "1 after a failed sync: no writes are taken.", kind: prometheus.GaugeValue, value: func(h *Host) float64 {
 		if h.storage.Failed() != nil {
 			return 1
 		}
@@ -40,10 +51,26 @@ var hostMetrics = []metric{
 	}},
 }
 
+// endingMetrics count ended connections by how they ended.
+func endingMetrics() []metric {
+	var out []metric
+	for i, name := range socket.EndingNames {
+		out = append(out, metric{
+			name: "holdfast_sockets_ended_total", help: "WebSockets that have ended, by how.", kind: prometheus.CounterValue, ending: name,
+			value: func(h *Host) float64 { return float64(h.sockets.Stats().Ended[i]) },
+		})
+	}
+	return out
+}
+
 func newCollector(h *Host) *collector {
-	c := &collector{h: h, descs: map[string]*prometheus.Desc{}}
-	for _, m := range hostMetrics {
-		c.descs[m.name] = prometheus.NewDesc(m.name, m.help, nil, nil)
+	c := &collector{h: h, list: append(slices.Clone(hostMetrics), endingMetrics()...)}
+	for _, m := range c.list {
+		var labels prometheus.Labels
+		if m.ending != "" {
+			labels = prometheus.Labels{"ending": m.ending}
+		}
+		c.descs = append(c.descs, prometheus.NewDesc(m.name, m.help, nil, labels))
 	}
 	return c
 }
@@ -57,8 +84,8 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect is prometheus.Collector's.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	for _, m := range hostMetrics {
-		ch <- prometheus.MustNewConstMetric(c.descs[m.name], m.kind, m.value(c.h))
+	for i, m := range c.list {
+		ch <- prometheus.MustNewConstMetric(c.descs[i], m.kind, m.value(c.h))
 	}
 }
 

@@ -66,18 +66,20 @@ type Config struct {
 
 // Limits of the host; zero fields have the defaults of their layers.
 type Limits struct {
-	HotMax          int   `json:"hotMax"`
-	HotMiBMax       int64 `json:"hotMiBMax"`
-	IdleSeconds     int   `json:"idleSeconds"`
-	MailboxEvents   int   `json:"mailboxEvents"`
-	MailboxMiB      int   `json:"mailboxMiB"`
-	EventSeconds    int   `json:"eventSeconds"`
-	BodyMiB         int   `json:"bodyMiB"`
-	SocketQueueKiB  int   `json:"socketQueueKiB"`
-	WorkerInstances int   `json:"workerInstances"`
-	Connections     int   `json:"connections"`
-	OpenDatabases   int   `json:"openDatabases"`
-	D1Seconds       int   `json:"d1Seconds"`
+	HotMax                  int   `json:"hotMax"`
+	HotMiBMax               int64 `json:"hotMiBMax"`
+	IdleSeconds             int   `json:"idleSeconds"`
+	MailboxEvents           int   `json:"mailboxEvents"`
+	MailboxMiB              int   `json:"mailboxMiB"`
+	EventSeconds            int   `json:"eventSeconds"`
+	BodyMiB                 int   `json:"bodyMiB"`
+	SocketQueueKiB          int   `json:"socketQueueKiB"`
+	SocketPingSeconds       int   `json:"socketPingSeconds"`       // negative: never
+	SocketsDrainedPerSecond int   `json:"socketsDrainedPerSecond"` // negative: all at once
+	WorkerInstances         int   `json:"workerInstances"`
+	Connections             int   `json:"connections"`
+	OpenDatabases           int   `json:"openDatabases"`
+	D1Seconds               int   `json:"d1Seconds"`
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -168,7 +170,7 @@ func (h *Host) open(ctx context.Context) error {
 	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(h.cfg.CacheDir, "wazero")}); err != nil {
 		return err
 	}
-	if h.sockets, err = socket.New(socket.Config{QueueBytesMax: h.cfg.Limits.SocketQueueKiB << 10}); err != nil {
+	if h.sockets, err = socket.New(h.socketConfig()); err != nil {
 		return err
 	}
 	h.dir, err = object.New(object.Config{
@@ -182,6 +184,15 @@ func (h *Host) open(ctx context.Context) error {
 		return err
 	}
 	return h.listen()
+}
+
+// socketConfig is the socket layer's part of the limits.
+func (h *Host) socketConfig() socket.Config {
+	l := h.cfg.Limits
+	return socket.Config{
+		QueueBytesMax: l.SocketQueueKiB << 10, PingEvery: seconds(l.SocketPingSeconds),
+		DrainPerSecond: l.SocketsDrainedPerSecond, Now: h.now,
+	}
 }
 
 // hotBytesMax is what live instances may take: a quarter of the machine unless
@@ -285,15 +296,21 @@ func (h *Host) Shutdown(ctx context.Context) error {
 // close undoes open, as far as it came.
 func (h *Host) close(ctx context.Context) error {
 	var errs []error
+	sockets := make(chan error, 1)
+	go func() { // while requests finish, so that each has its share of the time
+		if h.sockets == nil {
+			sockets <- nil
+			return
+		}
+		sockets <- h.sockets.Shutdown(ctx, closeRestart, "the host restarts")
+	}()
 	if h.ingress != nil {
 		errs = append(errs, h.ingress.Shutdown(ctx))
 	}
 	if h.admin != nil {
 		errs = append(errs, h.admin.Shutdown(ctx))
 	}
-	if h.sockets != nil {
-		errs = append(errs, h.sockets.Shutdown(ctx, closeRestart, "the host restarts"))
-	}
+	errs = append(errs, <-sockets)
 	if h.dir != nil {
 		errs = append(errs, h.dir.Close(ctx))
 	}

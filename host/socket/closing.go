@@ -112,6 +112,9 @@ func (k *Socket) end() {
 		code, reason = CodeAbnormal, reasonGone
 	}
 	attached := k.attached
+	if attached {
+		k.srv.stats.ended[k.endingLocked()].Add(1)
+	}
 	k.mu.Unlock()
 	k.dropInbound()
 	if ev != nil {
@@ -123,6 +126,26 @@ func (k *Socket) end() {
 	if attached {
 		k.srv.remove(k)
 	}
+}
+
+// endingLocked says how the connection ended.
+func (k *Socket) endingLocked() Ending {
+	var broken *ProtocolError
+	switch {
+	case k.slow:
+		return EndedSlow
+	case errors.As(k.failure, &broken):
+		return EndedProtocol
+	case errors.Is(k.failure, ErrNoAnswer):
+		return EndedSilent
+	case k.failure != nil:
+		return EndedFailed
+	case k.clean:
+		return EndedClean
+	case k.expired:
+		return EndedTimeout
+	}
+	return EndedGone
 }
 
 // deadlineLocked replaces the socket's deadline. expired is called with no
@@ -157,6 +180,7 @@ func (k *Socket) closeExpired() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.state != stateDone {
+		k.expired = true
 		k.finishLocked()
 	}
 }

@@ -8,13 +8,14 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultQueueBytesMax   = 1 << 20
+	DefaultQueueBytesMax   = 256 << 10
 	DefaultMessageBytesMax = 32 << 20
 	DefaultReceiveBytesMax = 256 << 20
 	DefaultSendBufferBytes = 64 << 10
 	DefaultPingEvery       = 30 * time.Second
 	DefaultMessageDeadline = 60 * time.Second
 	DefaultCloseDeadline   = 5 * time.Second
+	DefaultDrainPerSecond  = 1000
 
 	// AutoResponseBytesMax bounds each side of an auto-response.
 	AutoResponseBytesMax = 2048
@@ -46,6 +47,9 @@ type Config struct {
 	// CloseDeadline bounds a close handshake, and how long a socket that was
 	// too slow may take for the rest of its frame.
 	CloseDeadline time.Duration
+	// DrainPerSecond is how many sockets Shutdown closes in a second, so that
+	// their clients do not come back in one herd. Negative: all at once.
+	DrainPerSecond int
 	// Now is the clock of auto-responses; nil: time.Now.
 	Now func() time.Time
 }
@@ -66,6 +70,7 @@ func (c Config) withDefaults() Config {
 	setInt(&c.ReceiveBytesMax, max(DefaultReceiveBytesMax, c.MessageBytesMax))
 	setInt(&c.SendBufferBytes, DefaultSendBufferBytes)
 	setInt(&c.WorkersMax, max(8, 4*runtime.GOMAXPROCS(0)))
+	setInt(&c.DrainPerSecond, DefaultDrainPerSecond)
 	setDuration(&c.PingEvery, DefaultPingEvery)
 	setDuration(&c.MessageDeadline, DefaultMessageDeadline)
 	setDuration(&c.CloseDeadline, DefaultCloseDeadline)

@@ -169,6 +169,7 @@ func (k *Socket) message(u unit) {
 		k.mu.Unlock()
 		k.autoAtMs.Store(k.srv.cfg.Now().UnixMilli())
 		k.srv.stats.messagesIn.Add(1)
+		k.srv.stats.autoResponses.Add(1)
 		return
 	}
 	k.mu.Unlock()

@@ -111,6 +111,7 @@ func (k *Socket) flushedLocked() {
 // then a close frame with 1013, all before the deadline.
 func (k *Socket) overflowLocked() {
 	k.srv.stats.slowCloses.Add(1)
+	k.slow = true
 	var rest []pending
 	dropped := 0
 	for i, p := range k.out.items {

@@ -40,6 +40,9 @@ func newPoller(s *Server) (*poller, error) {
 }
 
 func (p *poller) close() {
+	if p == nil {
+		return
+	}
 	p.file.Close()
 	<-p.done
 }

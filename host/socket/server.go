@@ -60,14 +60,12 @@ func (s *Server) Attach(k *Socket, c net.Conn, buffered []byte) {
 	k.attach(c, buffered)
 }
 
-// Shutdown closes every socket and waits until all have ended. When ctx ends
-// first, the rest are cut off; Closed has been called for each when it
-// returns, and the error is ctx's.
+// Shutdown closes every socket, at most Config.DrainPerSecond in a second, and
+// waits until all have ended. When ctx ends first, the rest are cut off; Closed
+// has been called for each when it returns, and the error is ctx's.
 func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 	empty := s.stop()
-	for _, k := range s.all() {
-		k.Close(code, reason)
-	}
+	s.drain(ctx, code, reason)
 	var err error
 	select {
 	case <-empty:
@@ -133,6 +131,7 @@ func (s *Server) add(k *Socket) bool {
 	}
 	s.sockets[k.id] = k
 	s.mu.Unlock()
+	s.stats.opened.Add(1)
 	s.wheel.add(k)
 	return true
 }

@@ -78,6 +78,8 @@ type Socket struct {
 	timing    bool // timer is a message deadline
 	clean     bool
 	ended     bool // Closed has been called
+	slow      bool // closed because its queue was full
+	expired   bool // our close frame was not answered in time
 	attached  bool // the server counts it
 	wheelSlot uint8
 	wheelAt   int32 // place in the slot; -1: none
