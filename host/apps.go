@@ -160,6 +160,7 @@ func (h *Host) start(ctx context.Context, c *app.Config, path string) (*running,
 	}
 	a.calls = &hostcall.App{
 		Name: c.Name, D1: a.d1, Outbound: hostcall.NewOutbound(c.Outbound), Random: random, Log: h.cfg.Log,
+		Sockets:   &dialled{h.sockets, c.Limits.SocketMessageMiB << 20},
 		Namespace: func(binding string) *object.Class { return h.namespace(a, binding) },
 	}
 	for _, v := range h.versions(a, a.image) {
@@ -369,6 +370,7 @@ func (h *Host) swap(ctx context.Context, a, next *running) error {
 	if next.image != nil {
 		calls := *a.calls
 		calls.D1, calls.Outbound = next.d1, hostcall.NewOutbound(next.cfg.Outbound)
+		calls.Sockets = &dialled{h.sockets, next.cfg.Limits.SocketMessageMiB << 20}
 		calls.Namespace = func(binding string) *object.Class { return h.namespace(next, binding) }
 		next.calls = &calls
 		for _, v := range h.versions(next, next.image) {

@@ -1,8 +1,10 @@
 package host
 
 import (
+	"net"
 	"sync"
 
+	"github.com/holdfast-run/holdfast/host/hostcall"
 	"github.com/holdfast-run/holdfast/host/socket"
 	"github.com/holdfast-run/holdfast/runtime/object"
 )
@@ -24,6 +26,22 @@ var _ socket.Events = (*connection)(nil)
 func newConnection(k *socket.Socket, messageBytesMax int) *connection {
 	c := &connection{Socket: k, messageBytesMax: messageBytesMax}
 	k.SetEvents(c)
+	return c
+}
+
+// dialled makes sockets of the connections that one app's guests have opened.
+type dialled struct {
+	sockets         *socket.Server
+	messageBytesMax int // 0: the socket layer's
+}
+
+var _ hostcall.Sockets = (*dialled)(nil)
+
+// Attach is hostcall.Sockets'.
+func (d *dialled) Attach(conn net.Conn, pipelined []byte, sink object.SocketSink) object.Socket {
+	c := newConnection(d.sockets.OfferClient(nil), d.messageBytesMax)
+	c.Bind(sink)
+	d.sockets.Attach(c.Socket, conn, pipelined)
 	return c
 }
 

@@ -1335,6 +1335,104 @@ func (m *ConnectRequest) DecodeShared(b []byte) error {
 }
 
 // Append appends the message's encoding to b.
+func (m *Connected) Append(b []byte) []byte {
+	b = appendU64(b, m.Socket)
+	b = appendString(b, m.Protocol)
+	b = appendU32(b, uint32(len(m.Headers)))
+	for i := range m.Headers {
+		b = m.Headers[i].Append(b)
+	}
+	return b
+}
+
+func (m *Connected) read(r *reader) {
+	m.Socket = r.u64()
+	m.Protocol = r.text()
+	if n := r.count(8); n > 0 {
+		m.Headers = make([]Header, n)
+		for i := range m.Headers {
+			m.Headers[i].read(r)
+		}
+	} else {
+		m.Headers = nil
+	}
+}
+
+// Decode reads the message from b, which its byte fields go on sharing.
+func (m *Connected) Decode(b []byte) error {
+	r := reader{b: b}
+	m.read(&r)
+	return r.end("Connected")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Connected) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("Connected")
+}
+
+// Append appends the message's encoding to b.
+func (m *ReceiveRequest) Append(b []byte) []byte {
+	b = appendU64(b, m.Event)
+	b = appendU64(b, m.Socket)
+	return b
+}
+
+func (m *ReceiveRequest) read(r *reader) {
+	m.Event = r.u64()
+	m.Socket = r.u64()
+}
+
+// Decode reads the message from b, which its byte fields go on sharing.
+func (m *ReceiveRequest) Decode(b []byte) error {
+	r := reader{b: b}
+	m.read(&r)
+	return r.end("ReceiveRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *ReceiveRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("ReceiveRequest")
+}
+
+// Append appends the message's encoding to b.
+func (m *Received) Append(b []byte) []byte {
+	b = appendBool(b, m.Closed)
+	b = appendBool(b, m.Binary)
+	b = appendBytes(b, m.Data)
+	b = appendU32(b, m.Code)
+	b = appendString(b, m.Reason)
+	b = appendBool(b, m.WasClean)
+	return b
+}
+
+func (m *Received) read(r *reader) {
+	m.Closed = r.boolean()
+	m.Binary = r.boolean()
+	m.Data = r.bytes()
+	m.Code = r.u32()
+	m.Reason = r.text()
+	m.WasClean = r.boolean()
+}
+
+// Decode reads the message from b, which its byte fields go on sharing.
+func (m *Received) Decode(b []byte) error {
+	r := reader{b: b}
+	m.read(&r)
+	return r.end("Received")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *Received) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("Received")
+}
+
+// Append appends the message's encoding to b.
 func (m *D1Statement) Append(b []byte) []byte {
 	b = appendString(b, m.SQL)
 	b = appendValues(b, m.Params)

@@ -86,7 +86,7 @@ var Functions = []Function{
 	{"bookmark_for_time", Sync, "TimeRequest", "text", false, "The bookmark of the latest state that is not younger than a time; not_found before what is kept."},
 	{"bookmark_restore", Sync, "StringRequest", "text", false, "Part of the turn: the next activation restores kv, SQL and alarm to a bookmark (empty: takes that back). Answers the bookmark to undo it; not_found before what is kept."},
 
-	{"ws_accept", Post, "AcceptRequest", "", false, "Accepts the socket that a fetch event offered, with up to 10 tags."},
+	{"ws_accept", Post, "AcceptRequest", "", false, "Accepts the socket that a fetch event offered: as the object's, with up to 10 tags, or as the instance's own."},
 	{"ws_send", Post, "SendRequest", "", false, "Sends a message. An effect."},
 	{"ws_close", Post, "SocketCloseRequest", "", false, "Closes a socket. An effect; the socket is gone from lists at once."},
 	{"ws_list", Sync, "SocketListRequest", "Sockets", false, "The object's sockets in the order they were accepted."},
@@ -98,7 +98,8 @@ var Functions = []Function{
 	{"ws_auto_response_time", Sync, "SocketRequest", "Int", false, "When a socket was last answered so, ms since 1970; not_found if never."},
 	{"ws_event_timeout_set", Post, "Int", "", false, "Sets the wall limit of socket events, in ms; 0 takes it away."},
 	{"ws_event_timeout_get", Sync, "", "Int", false, "The wall limit of socket events, in ms; 0 if none."},
-	{"ws_connect", Async, "ConnectRequest", "Int", false, "Opens an outbound WebSocket. Unsupported in this version."},
+	{"ws_connect", Async, "ConnectRequest", "Connected", false, "Opens a WebSocket of the instance's own to a host that the app's configuration allows."},
+	{"ws_receive", Async, "ReceiveRequest", "Received", false, "The next message of a socket of the instance's own, or its end. One call at a time a socket."},
 	{"broadcast", Sync, "BroadcastRequest", "Count", false, "Sends one message to many sockets, encoded once. An effect; the recipients are those of the call."},
 
 	{"d1_query", Async, "D1QueryRequest", "D1Results", false, "Runs statements on a D1 database."},

@@ -254,7 +254,9 @@ type StringRequest struct {
 }
 
 // AcceptRequest takes an offered socket. With Hibernate set it is the
-// object's own and its events come as socket events.
+// object's, and its events come as socket events. Without, it is the
+// instance's own: it has no tags, ends with the instance, and ws_receive
+// brings what comes.
 type AcceptRequest struct {
 	Socket    uint64
 	Tags      []string
@@ -326,6 +328,31 @@ type ConnectRequest struct {
 	URL       string
 	Headers   []Header
 	Protocols []string
+}
+
+// Connected is an outbound WebSocket whose handshake is done. Headers are the
+// answer's, Protocol the subprotocol that the server chose, or "".
+type Connected struct {
+	Socket   uint64
+	Protocol string
+	Headers  []Header
+}
+
+// ReceiveRequest waits for what comes on a socket of the instance's own.
+type ReceiveRequest struct {
+	Event  uint64
+	Socket uint64
+}
+
+// Received is a whole message, or with Closed the end of the socket, as in
+// SocketCloseEvent. After the end the socket is not known any more.
+type Received struct {
+	Closed   bool
+	Binary   bool
+	Data     []byte
+	Code     uint32
+	Reason   string
+	WasClean bool
 }
 
 // D1Statement is one SQL text and its parameters.

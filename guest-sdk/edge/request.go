@@ -100,7 +100,7 @@ func (r *Request) Cancelled() bool {
 }
 
 // Upgrade gives the WebSocket that the client asked for. Accept it with
-// State.AcceptWebSocket and answer with its Response; ok is false where the
+// State.AcceptWebSocket, or with its Serve, and answer with Switch; ok is false where the
 // request is no upgrade.
 func (r *Request) Upgrade() (ws *WebSocket, ok bool) {
 	if r.upgrade == 0 {

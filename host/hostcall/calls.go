@@ -22,6 +22,8 @@ var asyncNamed = map[string]asyncFunc{
 	"stub_fetch": stubFetch,
 	"stub_call":  stubCall,
 	"fetch":      outboundFetch,
+	"ws_connect": wsConnect,
+	"ws_receive": wsReceive,
 }
 
 func (c *Calls) class(binding string) (*object.Class, error) {

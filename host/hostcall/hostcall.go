@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/object"
@@ -26,6 +27,9 @@ type D1 interface {
 // may block.
 type Outbound interface {
 	Fetch(ctx context.Context, r *abi.Request) (*abi.Response, error)
+	// Connect opens a WebSocket connection; pipelined is what has come behind
+	// the handshake, both are the caller's.
+	Connect(ctx context.Context, m *abi.ConnectRequest) (c net.Conn, pipelined []byte, answer *abi.Connected, err error)
 }
 
 // App is what the guests of one app reach.
@@ -35,6 +39,7 @@ type App struct {
 	Namespace func(binding string) *object.Class
 	D1        D1
 	Outbound  Outbound
+	Sockets   Sockets
 	Random    func([]byte)
 	Log       *slog.Logger
 }

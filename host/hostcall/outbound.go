@@ -3,6 +3,8 @@ package hostcall
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -44,6 +46,7 @@ func NewOutbound(allowed []string) Outbound {
 
 type outbound struct {
 	allowed []string
+	roots   *x509.CertPool // nil: the system's
 	client  *http.Client
 }
 
@@ -76,7 +79,7 @@ func (o *outbound) dial(ctx context.Context, d *net.Dialer, network, addr string
 	}
 	entry, ok := o.allows(host, port)
 	if !ok {
-		return nil, denied("fetch: host %q is not listed under holdfast.outbound", addr)
+		return nil, denied("host %q is not listed under holdfast.outbound", addr)
 	}
 	ips, err := net.DefaultResolver.LookupIPAddr(ctx, host)
 	if err != nil {
@@ -85,7 +88,7 @@ func (o *outbound) dial(ctx context.Context, d *net.Dialer, network, addr string
 	explicit := net.ParseIP(entry) != nil || strings.EqualFold(entry, "localhost")
 	for _, ip := range ips {
 		if !explicit && inner(ip.IP) {
-			err = denied("fetch: %s resolves to %s, an inner address; list the address itself to allow it", host, ip.IP)
+			err = denied("%s resolves to %s, an inner address; list the address itself to allow it", host, ip.IP)
 			continue
 		}
 		c, derr := d.DialContext(ctx, network, net.JoinHostPort(ip.IP.String(), port))
@@ -149,12 +152,12 @@ func (o *outbound) Fetch(ctx context.Context, r *abi.Request) (*abi.Response, er
 	}
 	resp, err := o.client.Do(req)
 	if err != nil {
-		return nil, unreachable(u.Host, err)
+		return nil, unreachable("fetch", u.Host, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, OutboundBytesMax+1))
 	if err != nil {
-		return nil, unreachable(u.Host, err)
+		return nil, unreachable("fetch", u.Host, err)
 	}
 	if len(body) > OutboundBytesMax {
 		return nil, &object.Error{Status: abi.TooLarge, Message: "fetch: the response is over 32 MiB"}
@@ -168,11 +171,12 @@ func (o *outbound) Fetch(ctx context.Context, r *abi.Request) (*abi.Response, er
 	return out, nil
 }
 
-func unreachable(host string, err error) error {
-	if ue, ok := err.(*url.Error); ok {
-		if oe, ok := ue.Err.(*object.Error); ok {
-			return oe
-		}
+// unreachable is the failure of a call to another host, unless err is one
+// already.
+func unreachable(call, host string, err error) error {
+	var own *object.Error
+	if errors.As(err, &own) {
+		return own
 	}
-	return &object.Error{Status: abi.Unavailable, Message: fmt.Sprintf("fetch %s: %v", host, err), Flags: abi.FailureRetryable}
+	return &object.Error{Status: abi.Unavailable, Message: fmt.Sprintf("%s %s: %v", call, host, err), Flags: abi.FailureRetryable}
 }

@@ -31,7 +31,11 @@ func (k *Socket) closeLocked(code int, reason string) {
 	if k.link != nil {
 		k.deadlineLocked(k.srv.cfg.CloseDeadline, (*Socket).closeExpired)
 	}
-	k.queueLocked(closeFrame(code, reason), 0)
+	frame := closeFrame(code, reason)
+	if k.client {
+		frame = maskFrames(frame)
+	}
+	k.queueLocked(frame, 0)
 	if k.link != nil {
 		k.flushLocked()
 	}

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"unicode/utf8"
 )
@@ -21,6 +22,7 @@ const (
 
 	controlBytesMax = 125
 	headerBytesMax  = 14
+	maskBytes       = 4
 )
 
 // Close codes of RFC 6455, section 7.4, that this package sends or reports.
@@ -76,22 +78,53 @@ func headerBytes(payload int) int {
 	return 10
 }
 
-// frameBytes is the length of the unmasked frame that frames begins with. A
-// frame that is not whole counts as all of frames.
+// frameBytes is the length of the frame that frames begins with. A frame that
+// is not whole counts as all of frames.
 func frameBytes(frames []byte) int {
+	head, payload := frameParts(frames)
+	return int(min(uint64(len(frames)), uint64(head)+payload))
+}
+
+// frameParts is the length of the header, with its mask, and of the payload of
+// the frame that frames begins with. A header that is not whole counts as all
+// of frames.
+func frameParts(frames []byte) (head int, payload uint64) {
 	total := len(frames)
 	if total < 2 {
-		return total
+		return total, 0
+	}
+	mask := 0
+	if frames[1]&bitMask != 0 {
+		mask = 4
 	}
 	switch n := frames[1] & 0x7f; {
 	case n <= controlBytesMax:
-		return min(total, 2+int(n))
+		return 2 + mask, uint64(n)
 	case n == 126 && total >= 4:
-		return min(total, 4+int(binary.BigEndian.Uint16(frames[2:])))
+		return 4 + mask, uint64(binary.BigEndian.Uint16(frames[2:]))
 	case n == 127 && total >= 10:
-		return int(min(uint64(total), 10+binary.BigEndian.Uint64(frames[2:])))
+		return 10 + mask, binary.BigEndian.Uint64(frames[2:])
 	}
-	return total
+	return total, 0
+}
+
+// maskFrames is a copy of whole unmasked frames as a client sends them.
+func maskFrames(frames []byte) []byte {
+	out := make([]byte, 0, len(frames)+4*frameCount(frames))
+	for len(frames) > 0 {
+		head, payload := frameParts(frames)
+		end := head + int(payload)
+		var mask [4]byte
+		_, _ = rand.Read(mask[:]) // never fails, says crypto/rand
+		out = append(out, frames[:head]...)
+		out[len(out)-head+1] |= bitMask
+		out = append(out, mask[:]...)
+		at := len(out)
+		out = append(out, frames[head:end]...)
+		unmask(out[at:], mask, 0)
+		frames = frames[end:]
+	}
+	return out
 }
 
 // frameCount is the number of frames in frames.

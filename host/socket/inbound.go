@@ -38,6 +38,7 @@ type unit struct {
 type inbound struct {
 	head      [headerBytesMax]byte
 	headBytes int
+	maskBytes int // of the peer's frames: 4 from a client, 0 from a server
 
 	inFrame bool // the header is complete; payloadLeft bytes are to come
 	op      byte
@@ -72,7 +73,9 @@ func (in *inbound) next(buf []byte, messageBytesMax int) (unit, []byte, error) {
 		n := min(in.left, len(buf))
 		chunk := buf[:n]
 		buf = buf[n:]
-		unmask(chunk, in.mask, in.offset)
+		if in.maskBytes > 0 {
+			unmask(chunk, in.mask, in.offset)
+		}
 		in.offset += n
 		in.left -= n
 		if in.left > 0 {
@@ -133,12 +136,12 @@ func (in *inbound) readHeader(buf []byte, messageBytesMax int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	need := 2 + 4
+	need := 2 + in.maskBytes
 	switch in.head[1] & 0x7f {
 	case 126:
-		need = 2 + 2 + 4
+		need += 2
 	case 127:
-		need = 2 + 8 + 4
+		need += 8
 	}
 	buf = in.fillHead(buf, need)
 	if in.headBytes < need {
@@ -151,7 +154,7 @@ func (in *inbound) readHeader(buf []byte, messageBytesMax int) ([]byte, error) {
 	if in.op&bitControl == 0 && payload > uint64(messageBytesMax-len(in.message)) {
 		return nil, &ProtocolError{CodeTooBig, fmt.Sprintf("message longer than %d bytes", messageBytesMax)}
 	}
-	copy(in.mask[:], in.head[need-4:need])
+	copy(in.mask[:], in.head[need-in.maskBytes:need])
 	in.left, in.offset, in.headBytes, in.inFrame = int(payload), 0, 0, true
 	return buf, nil
 }
@@ -168,8 +171,10 @@ func (in *inbound) checkFirstBytes() error {
 	switch {
 	case in.head[0]&bitsRsv != 0:
 		return violation("reserved bits are set")
-	case in.head[1]&bitMask == 0:
+	case in.head[1]&bitMask == 0 && in.maskBytes > 0:
 		return violation("frame is not masked")
+	case in.head[1]&bitMask != 0 && in.maskBytes == 0:
+		return violation("frame is masked")
 	case in.op&bitControl != 0:
 		if in.op > opPong {
 			return violation("unknown opcode")

@@ -9,7 +9,7 @@ import (
 
 // units parses all of stream, cut into pieces of step bytes.
 func units(stream []byte, step int) (seen []string, err error) {
-	var in inbound
+	in := inbound{maskBytes: maskBytes}
 	stream = bytes.Clone(stream)
 	for len(stream) > 0 {
 		piece := stream[:min(step, len(stream))]

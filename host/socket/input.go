@@ -82,6 +82,10 @@ func (k *Socket) input(buf []byte) {
 	k.srv.stats.bytesIn.Add(uint64(len(buf)))
 	if k.in == nil {
 		k.in = inbounds.Get().(*inbound)
+		k.in.maskBytes = maskBytes
+		if k.client {
+			k.in.maskBytes = 0
+		}
 	}
 	for len(buf) > 0 && k.listening() {
 		u, rest, err := k.in.next(buf, k.srv.cfg.MessageBytesMax)

@@ -24,6 +24,9 @@ func (p pending) started() (pending, bool) {
 
 // sendLocked writes frames, or queues what cannot be written.
 func (k *Socket) sendLocked(frames []byte) {
+	if k.client {
+		frames = maskFrames(frames)
+	}
 	sent := 0
 	if k.link != nil && len(k.out.items) == 0 {
 		n, err := k.link.write(frames)

@@ -52,9 +52,17 @@ func (s *Server) Offer(ev Events) *Socket {
 	return &Socket{id: lastID.Add(1), srv: s, events: ev, wheelAt: -1}
 }
 
-// Attach gives k the connection on which the 101 response has been written,
-// and both c and buffered away: the bytes that the client sent behind its
-// request and that have been read already. If k has been dropped, or the server
+// OfferClient makes a socket whose connection we have dialled: after the
+// handshake our frames are masked, and the peer's must not be.
+func (s *Server) OfferClient(ev Events) *Socket {
+	k := s.Offer(ev)
+	k.client = true
+	return k
+}
+
+// Attach gives k the connection on which the 101 response has been written
+// or read, and both c and buffered away: the bytes that the peer sent behind
+// its part of the handshake and that have been read already. If k has been dropped, or the server
 // is stopping, c is closed.
 func (s *Server) Attach(k *Socket, c net.Conn, buffered []byte) {
 	k.attach(c, buffered)

@@ -79,6 +79,7 @@ type Socket struct {
 	clean     bool
 	ended     bool // Closed has been called
 	slow      bool // closed because its queue was full
+	client    bool // our end dialled: we mask, the peer does not
 	expired   bool // our close frame was not answered in time
 	attached  bool // the server counts it
 	wheelSlot uint8

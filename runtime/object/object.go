@@ -65,6 +65,7 @@ type Object struct {
 	nextOp       uint32
 	life         uint64 // counts instances: a completion for an older one is dropped
 	sockets      sockets
+	plains       map[uint64]*plain // sockets of the instance's own
 	alarmRun     *alarmRun
 	timer        clock.Timer
 	timerAt      int64
@@ -427,7 +428,7 @@ func (o *Object) idle() bool {
 func (o *Object) outside() int {
 	n := 0
 	for _, op := range o.ops {
-		if op.callee == nil {
+		if op.callee == nil && op.receives == nil {
 			n++
 		}
 	}
@@ -436,7 +437,7 @@ func (o *Object) outside() int {
 
 // settled reports that nothing but a timer is unfinished.
 func (o *Object) settled() bool {
-	return !o.asking && len(o.events) == 0 && len(o.ops) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0
+	return !o.asking && len(o.events) == 0 && len(o.ops) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0 && len(o.plains) == 0
 }
 
 // askAfter is how long a guest that has read its clock may keep a timer to

@@ -9,9 +9,11 @@ import (
 
 // operation is a host call that waits.
 type operation struct {
-	id     uint32
-	cancel context.CancelFunc
-	callee *Event // of a stub's call
+	id       uint32
+	cancel   context.CancelFunc
+	callee   *Event // of a stub's call
+	receives *plain // waits for a peer, who may be silent for ever
+	given    bool   // a receive that is given up; its socket's lock
 }
 
 // Start begins a waiting call: work starts when the turn so far is durable,
@@ -71,6 +73,7 @@ func (o *Object) complete(life uint64, op *operation, st abi.Status, payload []b
 	delete(o.ops, op.id)
 	op.cancel()
 	o.dropCall(op)
+	o.received(op, payload)
 	o.turn(func() error { return o.guest.Complete(op.id, st, payload) })
 }
 

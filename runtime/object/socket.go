@@ -157,17 +157,18 @@ func (s *sockets) member(id uint64) (*member, error) {
 	return m, nil
 }
 
-// Accept takes an offered socket with its tags.
+// Accept takes an offered socket: as the object's, with its tags, or without
+// hibernation as the instance's own.
 func (o *Object) Accept(id uint64, tags []string, hibernate bool) error {
-	if !hibernate {
-		return refusal(abi.Unsupported, "ws_accept: sockets without hibernation are not supported in this version")
-	}
-	if o.Worker() {
-		return refusal(abi.Unsupported, "ws_accept: a worker cannot keep sockets; hand the request to an object")
+	if hibernate && o.Worker() {
+		return refusal(abi.Unsupported, "ws_accept: a worker's sockets cannot hibernate; accept without, or hand the request to an object")
 	}
 	offer := o.sockets.offers[id]
 	if offer == nil || offer.Accepted {
 		return refusal(abi.NotFound, "ws_accept: socket %d is not on offer", id)
+	}
+	if !hibernate {
+		return o.acceptPlain(offer, tags)
 	}
 	if len(o.sockets.all.list) >= o.class.Limits.SocketsMax {
 		return refusal(abi.TooLarge, "ws_accept: the object has %d sockets, the most it may have", o.class.Limits.SocketsMax)
@@ -202,15 +203,18 @@ func (o *Object) Accept(id uint64, tags []string, hibernate bool) error {
 
 // SendSocket sends one message on one socket when the turn is durable.
 func (o *Object) SendSocket(id uint64, binary bool, data []byte) error {
+	if !binary && !utf8.Valid(data) {
+		return refusal(abi.Invalid, "ws_send: a text message must be UTF-8")
+	}
+	if p := o.plains[id]; p != nil {
+		return o.sendPlain(p, o.dir.cfg.Frames(binary, data))
+	}
 	m, err := o.sockets.member(id)
 	if err != nil {
 		return err
 	}
 	if m.closing {
-		return refusal(abi.Invalid, "ws_send: Can't call WebSocket send() after close().")
-	}
-	if !binary && !utf8.Valid(data) {
-		return refusal(abi.Invalid, "ws_send: a text message must be UTF-8")
+		return errClosed
 	}
 	o.effect(&sendEffect{o: o, to: m, frame: o.dir.cfg.Frames(binary, data)})
 	return nil
@@ -238,15 +242,19 @@ func (o *Object) Broadcast(tag string, hasTag bool, except []uint64, binary bool
 // CloseSocket starts the close handshake when the turn is durable; the socket
 // is in no list any more from now on.
 func (o *Object) CloseSocket(id uint64, code uint32, reason string) error {
-	m, err := o.sockets.member(id)
-	if err != nil {
-		return err
-	}
 	if len(reason) > 123 || !utf8.ValidString(reason) {
 		return refusal(abi.Invalid, "ws_close: the reason has %d bytes, expected UTF-8 of at most 123", len(reason))
 	}
 	if !closeCode(code) {
 		return refusal(abi.Invalid, "ws_close: code is %d, expected 1000, 1001, 1007 to 1014 or 3000 to 4999", code)
+	}
+	if p := o.plains[id]; p != nil {
+		o.closePlain(p, int(code), reason)
+		return nil
+	}
+	m, err := o.sockets.member(id)
+	if err != nil {
+		return err
 	}
 	if m.closing {
 		return nil

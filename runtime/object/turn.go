@@ -303,6 +303,7 @@ func (o *Object) closeGuest() {
 	}
 	o.guest.Close()
 	o.guest = nil
+	o.dropPlain()
 	o.life++
 	o.tier.Store(int32(TierCold))
 	o.dir.cooled(o)

@@ -141,6 +141,9 @@ func importWSEventTimeoutGet(req unsafe.Pointer, reqLen uint32, out unsafe.Point
 //go:wasmimport holdfast_v1 ws_connect
 func importWSConnect(req unsafe.Pointer, reqLen uint32) uint64
 
+//go:wasmimport holdfast_v1 ws_receive
+func importWSReceive(req unsafe.Pointer, reqLen uint32) uint64
+
 //go:wasmimport holdfast_v1 broadcast
 func importBroadcast(req unsafe.Pointer, reqLen uint32, out unsafe.Pointer, outCap uint32) uint64
 
@@ -222,6 +225,8 @@ func callAsync(fn Fn, req unsafe.Pointer, reqLen uint32) uint64 {
 		return importSync(req, reqLen)
 	case WSConnect:
 		return importWSConnect(req, reqLen)
+	case WSReceive:
+		return importWSReceive(req, reqLen)
 	case D1Query:
 		return importD1Query(req, reqLen)
 	case D1Exec:

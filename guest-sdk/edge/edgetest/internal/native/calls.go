@@ -11,8 +11,9 @@ import (
 
 // operation is a host call that waits.
 type operation struct {
-	id     uint32
-	callee *event // of a stub's call
+	id       uint32
+	callee   *event // of a stub's call
+	receives *socket
 }
 
 // operate makes an operation and the function that completes it.
@@ -39,6 +40,7 @@ func (o *object) complete(op *operation, st abi.Status, payload []byte) func() {
 	}
 	delete(o.ops, op.id)
 	o.w.dropCall(op)
+	o.ended(op, payload)
 	g := o.guest
 	return func() { g.sdk.Complete(op.id, st, payload) }
 }

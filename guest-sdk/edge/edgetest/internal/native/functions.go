@@ -131,6 +131,8 @@ var asyncs = map[bridge.Fn]asyncFunc{
 	bridge.StubFetch: starting(stubFetch),
 	bridge.StubCall:  starting(stubCall),
 	bridge.Fetch:     starting(outbound),
+	bridge.WSConnect: starting(connect),
+	bridge.WSReceive: starting(wsReceive),
 }
 
 var posts = map[bridge.Fn]postFunc{

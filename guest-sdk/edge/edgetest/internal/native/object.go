@@ -110,7 +110,7 @@ func (o *object) accepts() bool {
 
 // settled reports that nothing of the instance is unfinished.
 func (o *object) settled() bool {
-	return len(o.events) == 0 && len(o.ops) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0
+	return len(o.events) == 0 && len(o.ops) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0 && len(o.sockets.plains) == 0
 }
 
 // step takes the next thing to do; nil where there is none now.

@@ -16,6 +16,9 @@ type socket struct {
 	opened     bool    // the handshake is done
 	closing    bool    // the object has closed it, or it is closed
 	ended      bool    // nothing more is delivered
+	plain      bool    // the instance's own: what comes is received
+	received   []abi.Received
+	waiting    func(abi.Status, []byte) // completes the receive that waits
 	tags       []string
 	attachment []byte
 	autoAt     int64 // ms
@@ -31,7 +34,7 @@ func (k *socket) open() {
 	k.opened = true
 	k.frames = append(k.frames, k.early...)
 	k.early = nil
-	if k.owner.class.Handlers&abi.HandlesSocketOpen != 0 {
+	if !k.plain && k.owner.class.Handlers&abi.HandlesSocketOpen != 0 {
 		_ = k.owner.push(&event{kind: abi.EventSocketOpen, message: &abi.SocketOpenEvent{Socket: k.id}}) // a full mailbox loses no message
 	}
 }
@@ -63,6 +66,10 @@ func (k *socket) closeByHost(code int, reason string) {
 // tellClosed is the socket's last event; a full mailbox does not refuse it.
 func (k *socket) tellClosed(code int, reason string, clean bool) {
 	o := k.owner
+	if k.plain {
+		_ = k.put(abi.Received{Closed: true, Code: uint32(code), Reason: reason, WasClean: clean}) // the end always fits
+		return
+	}
 	e := &event{kind: abi.EventSocketClose, target: o, message: &abi.SocketCloseEvent{
 		Socket: k.id, Code: uint32(code), Reason: reason, WasClean: clean,
 	}}
@@ -76,13 +83,19 @@ func (k *socket) take(binary bool, data []byte) error {
 		return errors.New("the socket is closed")
 	}
 	o := k.owner
-	if a := o.sockets.auto; a.On && !binary && string(data) == a.Request {
+	if a := o.sockets.auto; a.On && !k.plain && !binary && string(data) == a.Request {
 		k.autoAt = k.w.nowMs()
 		k.deliver(false, []byte(a.Response))
 		return nil
 	}
 	if len(data) > abi.SocketMessageMax {
 		k.closeByHost(1009, "message is too big")
+		return nil
+	}
+	if k.plain {
+		if err := k.put(abi.Received{Binary: binary, Data: data}); err != nil {
+			k.closeByHost(1013, "overloaded")
+		}
 		return nil
 	}
 	err := o.push(&event{kind: abi.EventSocketMessage, message: &abi.SocketMessageEvent{Socket: k.id, Binary: binary, Data: data}})

@@ -10,13 +10,16 @@ import (
 // sockets is an object's connections.
 type sockets struct {
 	members        map[uint64]*socket
-	list           []*socket // in the order they were accepted
+	list           []*socket          // in the order they were accepted
+	plains         map[uint64]*socket // the instance's own
 	offers         map[uint64]*socket
 	auto           abi.AutoResponse
 	eventTimeoutMs int64
 }
 
-func (s *sockets) init() { s.members, s.offers = map[uint64]*socket{}, map[uint64]*socket{} }
+func (s *sockets) init() {
+	s.members, s.offers, s.plains = map[uint64]*socket{}, map[uint64]*socket{}, map[uint64]*socket{}
+}
 
 func (s *sockets) unlist(k *socket) {
 	s.list = slices.DeleteFunc(slices.Clone(s.list), func(x *socket) bool { return x == k })
@@ -35,6 +38,14 @@ func (s *sockets) closed(id uint64) bool {
 }
 
 func (s *sockets) forget(id uint64) { delete(s.members, id) }
+
+// either is one of the object's sockets, or one of the instance's own.
+func (o *object) either(id uint64) (*socket, error) {
+	if k := o.sockets.plains[id]; k != nil {
+		return k, nil
+	}
+	return o.member(id)
+}
 
 func (o *object) member(id uint64) (*socket, error) {
 	if k := o.sockets.members[id]; k != nil {
@@ -58,14 +69,15 @@ func (o *object) recipients(tag string, hasTag bool) []*socket {
 
 func wsAccept(o *object, m *abi.AcceptRequest) error {
 	switch {
-	case !m.Hibernate:
-		return refuse(abi.Unsupported, "ws_accept: sockets without hibernation are not supported in this version")
-	case o.worker():
-		return refuse(abi.Unsupported, "ws_accept: a worker cannot keep sockets; hand the request to an object")
+	case m.Hibernate && o.worker():
+		return refuse(abi.Unsupported, "ws_accept: a worker's sockets cannot hibernate; accept without, or hand the request to an object")
 	}
 	k := o.sockets.offers[m.Socket]
 	if k == nil || k.accepted() {
 		return refuse(abi.NotFound, "ws_accept: socket %d is not on offer", m.Socket)
+	}
+	if !m.Hibernate {
+		return o.acceptPlain(k, m.Tags)
 	}
 	if len(o.sockets.list) >= abi.SocketsMax {
 		return refuse(abi.TooLarge, "ws_accept: the object has %d sockets, the most it may have", abi.SocketsMax)
@@ -94,7 +106,7 @@ func wsAccept(o *object, m *abi.AcceptRequest) error {
 }
 
 func wsSend(o *object, m *abi.SendRequest) error {
-	k, err := o.member(m.Socket)
+	k, err := o.either(m.Socket)
 	switch {
 	case err != nil:
 		return err
@@ -108,7 +120,7 @@ func wsSend(o *object, m *abi.SendRequest) error {
 }
 
 func wsClose(o *object, m *abi.SocketCloseRequest) error {
-	k, err := o.member(m.Socket)
+	k, err := o.either(m.Socket)
 	switch {
 	case err != nil:
 		return err

@@ -130,10 +130,10 @@ func (o *object) discard(cause error) {
 }
 
 // sorted is events in the order they began.
-func sorted(events map[uint64]*event) []*event {
-	var out []*event
-	for id := uint64(0); len(out) < len(events); id++ {
-		if e := events[id]; e != nil {
+func sorted[T any](all map[uint64]*T) []*T {
+	var out []*T
+	for id := uint64(0); len(out) < len(all); id++ {
+		if e := all[id]; e != nil {
 			out = append(out, e)
 		}
 	}
@@ -144,6 +144,7 @@ func (o *object) closeGuest() {
 	if o.guest != nil {
 		o.guest.close()
 		o.guest = nil
+		o.dropPlain()
 	}
 }
 

@@ -223,3 +223,44 @@ func TestParity_CronsFireByTheClock(t *testing.T) {
 		}
 	})
 }
+
+func TestParity_SocketsOfTheInstanceItself(t *testing.T) {
+	parity(t, func(t *testing.T, w *edgetest.World) {
+		for _, path := range []string{"/own", "/one/s/own", "/many/s/own"} {
+			a, b, c, d := w.Connect(path), w.Connect(path), w.Connect(path), w.Connect(path)
+			for _, k := range []*edgetest.Client{a, b, c, d} {
+				k.Expect("welcome")
+			}
+			a.Send("one")
+			b.Send("two")
+			a.Send("three")
+			a.Expect("one")
+			b.Expect("two")
+			a.Expect("three")
+			a.Send("return")
+			a.ExpectClose(1000)
+			b.Send("fail")
+			b.ExpectClose(1011)
+			c.Send("close")
+			if reason := c.ExpectClose(4001); reason != "as you wish" {
+				t.Errorf("closed with %q", reason)
+			}
+			d.SendBinary([]byte{1, 2})
+			if m := d.Receive(); !m.Binary || len(m.Data) != 2 {
+				t.Errorf("received %+v", m)
+			}
+			d.Close(4002, "bye")
+		}
+	})
+}
+
+func TestParity_SocketsOfAnInstanceEndWithIt(t *testing.T) {
+	parity(t, func(t *testing.T, w *edgetest.World) {
+		c := w.Connect("/one/s/own")
+		c.Expect("welcome")
+		is(t, w, "/one/s/say?text=x", "0 of 0") // it is in no list
+		w.Object("One", "s").Crash()
+		c.ExpectClose(1012)
+		is(t, w, "/one/s/cell", "1")
+	})
+}

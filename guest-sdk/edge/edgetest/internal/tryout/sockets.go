@@ -88,3 +88,39 @@ func (o *One) WebSocketClose(ws *edge.WebSocket, code int, reason string, clean 
 	old, _, err := kv.Get("closes")
 	return errors.Join(err, kv.Put("closes", append(old, fmt.Sprintf("%s %d %s %v\n", as, code, reason, clean)...)))
 }
+
+// own serves a socket of the instance's own: it echoes, and does what some
+// texts say.
+func own(r *edge.Request) (*edge.Response, error) {
+	ws, ok := r.Upgrade()
+	if !ok {
+		return edge.Text(426, "no upgrade"), nil
+	}
+	err := ws.Serve(func(c *edge.Conn) error {
+		if err := c.Send(edge.TextMessage("welcome")); err != nil {
+			return err
+		}
+		for {
+			m, err := c.Receive()
+			switch {
+			case err != nil:
+				return err
+			case string(m.Data) == "return":
+				return nil
+			case string(m.Data) == "fail":
+				return errors.New("as you wish")
+			case string(m.Data) == "close":
+				err = errors.Join(c.Close(4001, "as you wish"), c.Send(edge.TextMessage("too late")))
+				if err == nil {
+					return errors.New("sent after the close")
+				}
+			default:
+				err = c.Send(m)
+			}
+			if err != nil && string(m.Data) != "close" {
+				return err
+			}
+		}
+	})
+	return edge.Switch(ws, ""), err
+}

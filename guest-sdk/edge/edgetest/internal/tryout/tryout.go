@@ -102,6 +102,7 @@ var deeds = map[string]deed{
 		return report(s, err)
 	},
 	"ws":  upgrade,
+	"own": func(_ *One, r *edge.Request, _ url.Values) (*edge.Response, error) { return own(r) },
 	"say": say,
 	"sql": sql,
 	"d1":  d1,
@@ -176,6 +177,8 @@ func serve(r *edge.Request, e *edge.Env) (*edge.Response, error) {
 	switch r.Path() {
 	case "/greet":
 		return edge.Text(200, e.Var("GREETING")+" "+e.Mode()+" "+e.Var("HOLDFAST_MODE")), nil
+	case "/own":
+		return own(r)
 	case "/through":
 		return e.Namespace("ONE").GetByName("through").Fetch(edge.NewRequest("GET", "http://x/cell", nil))
 	case "/ticks":

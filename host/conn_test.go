@@ -1,0 +1,82 @@
+package host_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/fasthttp/websocket"
+
+	"github.com/holdfast-run/holdfast/host"
+	"github.com/holdfast-run/holdfast/internal/wasmtest"
+)
+
+// outbound is roomConfig with hosts that the guest may reach.
+func outbound(hosts string) string {
+	return strings.Replace(roomConfig, `"holdfast": {`, `"holdfast": {"outbound": [`+hosts+`], `, 1)
+}
+
+func TestConnect_ReachesWhatIsListedAndNothingElse(t *testing.T) {
+	h := wasmtest.Start(t, host.Config{}, newApp(t, outbound(`"127.0.0.1"`)).dir)
+	base := "ws" + strings.TrimPrefix(h.URL, "http")
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/key" {
+			w.Header().Set("Connection", "upgrade")
+			w.Header().Set("Upgrade", "websocket")
+			w.Header().Set("Sec-WebSocket-Accept", "bm90IHRoZSBrZXkgdGhhdCB3YXMgbWVhbnQ=")
+			w.WriteHeader(101)
+			return
+		}
+		http.Error(w, "not today", 403)
+	}))
+	defer refusing.Close()
+	refused := "ws" + strings.TrimPrefix(refusing.URL, "http")
+	for _, from := range []string{"/w/dial", "/r/a/dial"} {
+		for url, want := range map[string]string{
+			base + "/w/echo":             "v1, false 12 worker hello, true 70007 worker ",
+			base + "/r/other/own":        "v1, false 12 object hello, true 70007 object ",
+			base + "/nowhere":            "404",
+			refused + "/":                "403",
+			refused + "/key":             "Sec-WebSocket-Accept",
+			"ws://localhost/":            `host "localhost" is not listed under holdfast.outbound`,
+			"http://127.0.0.1/":          "no absolute ws or wss URL",
+			"ws://127.0.0.1:1/":          "refused",
+			"wss://" + base[5:] + "/x/y": "tls",
+		} {
+			a := wasmtest.Do(t, "POST", h.URL+from, "", url)
+			status := 502
+			if strings.HasPrefix(want, "v1") {
+				status = 200
+			}
+			if a.Status != status || !strings.Contains(string(a.Body), want) || status == 200 && !strings.HasSuffix(string(a.Body), ", websocket closed: 4001 ") {
+				t.Errorf("%s to %s: %d %q, want %d and %q", from, url, a.Status, a.Body, status, want)
+			}
+		}
+	}
+}
+
+func TestServe_SocketsOfTheInstanceEndWithItsVersionOrACrash(t *testing.T) {
+	h := wasmtest.Start(t, host.Config{}, newApp(t, roomConfig).dir)
+	for _, path := range []string{"/w/echo", "/r/a/own"} {
+		s, other := wasmtest.Dial(t, h.URL+path, nil), wasmtest.Dial(t, h.URL+path, nil)
+		for i := range 3 {
+			s.Write(fmt.Sprint(i))
+			if got := string(s.Text()); !strings.HasSuffix(got, fmt.Sprint(i)) {
+				t.Fatalf("%s: %q", path, got)
+			}
+		}
+		other.Write("panic")
+		if code := other.Closed(); code != websocket.CloseServiceRestart {
+			t.Errorf("%s: closed with %d after a panic", path, code)
+		}
+	}
+	// A worker's instance serves one of them, or both; either way it is
+	// another one that answers now.
+	s := wasmtest.Dial(t, h.URL+"/w/echo", nil)
+	s.Write("new")
+	if got := string(s.Text()); got != "worker new" {
+		t.Fatalf("%q", got)
+	}
+}
