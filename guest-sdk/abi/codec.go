@@ -1373,29 +1373,29 @@ func (m *Connected) DecodeShared(b []byte) error {
 }
 
 // Append appends the message's encoding to b.
-func (m *ReceiveRequest) Append(b []byte) []byte {
+func (m *SocketWaitRequest) Append(b []byte) []byte {
 	b = appendU64(b, m.Event)
 	b = appendU64(b, m.Socket)
 	return b
 }
 
-func (m *ReceiveRequest) read(r *reader) {
+func (m *SocketWaitRequest) read(r *reader) {
 	m.Event = r.u64()
 	m.Socket = r.u64()
 }
 
 // Decode reads the message from b, which its byte fields go on sharing.
-func (m *ReceiveRequest) Decode(b []byte) error {
+func (m *SocketWaitRequest) Decode(b []byte) error {
 	r := reader{b: b}
 	m.read(&r)
-	return r.end("ReceiveRequest")
+	return r.end("SocketWaitRequest")
 }
 
 // DecodeShared is Decode where b is given up: texts share it too.
-func (m *ReceiveRequest) DecodeShared(b []byte) error {
+func (m *SocketWaitRequest) DecodeShared(b []byte) error {
 	r := reader{b: b, shared: true}
 	m.read(&r)
-	return r.end("ReceiveRequest")
+	return r.end("SocketWaitRequest")
 }
 
 // Append appends the message's encoding to b.

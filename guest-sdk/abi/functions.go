@@ -99,7 +99,8 @@ var Functions = []Function{
 	{"ws_event_timeout_set", Post, "Int", "", false, "Sets the wall limit of socket events, in ms; 0 takes it away."},
 	{"ws_event_timeout_get", Sync, "", "Int", false, "The wall limit of socket events, in ms; 0 if none."},
 	{"ws_connect", Async, "ConnectRequest", "Connected", false, "Opens a WebSocket of the instance's own to a host that the app's configuration allows."},
-	{"ws_receive", Async, "ReceiveRequest", "Received", false, "The next message of a socket of the instance's own, or its end. One call at a time a socket."},
+	{"ws_flush", Async, "SocketWaitRequest", "", false, "Completes when what was sent on a socket before has left for its client, or the socket has ended."},
+	{"ws_receive", Async, "SocketWaitRequest", "Received", false, "The next message of a socket of the instance's own, or its end. One call at a time a socket."},
 	{"broadcast", Sync, "BroadcastRequest", "Count", false, "Sends one message to many sockets, encoded once. An effect; the recipients are those of the call."},
 
 	{"d1_query", Async, "D1QueryRequest", "D1Results", false, "Runs statements on a D1 database."},

@@ -338,8 +338,8 @@ type Connected struct {
 	Headers  []Header
 }
 
-// ReceiveRequest waits for what comes on a socket of the instance's own.
-type ReceiveRequest struct {
+// SocketWaitRequest waits for something of a socket.
+type SocketWaitRequest struct {
 	Event  uint64
 	Socket uint64
 }

@@ -29,7 +29,7 @@ var all = []message{
 	&abi.Count{}, &abi.SQLExecRequest{}, &abi.CursorRequest{}, &abi.SQLPage{}, &abi.Int{}, &abi.TimeRequest{},
 	&abi.AlarmState{}, &abi.StringRequest{}, &abi.AcceptRequest{}, &abi.SendRequest{}, &abi.SocketCloseRequest{},
 	&abi.SocketListRequest{}, &abi.Sockets{}, &abi.SocketRequest{}, &abi.Strings{}, &abi.AttachmentRequest{},
-	&abi.AutoResponse{}, &abi.BroadcastRequest{}, &abi.ConnectRequest{}, &abi.Connected{}, &abi.ReceiveRequest{}, &abi.Received{}, &abi.D1Statement{}, &abi.D1QueryRequest{},
+	&abi.AutoResponse{}, &abi.BroadcastRequest{}, &abi.ConnectRequest{}, &abi.Connected{}, &abi.SocketWaitRequest{}, &abi.Received{}, &abi.D1Statement{}, &abi.D1QueryRequest{},
 	&abi.D1Result{}, &abi.D1Results{}, &abi.D1ExecRequest{}, &abi.D1ExecResult{}, &abi.IDRequest{}, &abi.StubFetchRequest{},
 	&abi.StubCallRequest{}, &abi.FetchRequest{}, &abi.EventRequest{}, &abi.OpRequest{},
 }

@@ -34,7 +34,7 @@ func (e *CloseError) Error() string {
 // a *CloseError. What comes meanwhile waits, as much as may wait in a mailbox;
 // beyond that the socket is closed with 1013.
 func (c *Conn) Receive() (Message, error) {
-	out, err := c.ws.in.await(bridge.WSReceive, &abi.ReceiveRequest{Event: c.ws.in.current, Socket: c.ws.handle})
+	out, err := c.ws.in.await(bridge.WSReceive, &abi.SocketWaitRequest{Event: c.ws.in.current, Socket: c.ws.handle})
 	if err != nil {
 		return Message{}, err
 	}
@@ -51,6 +51,10 @@ func (c *Conn) Receive() (Message, error) {
 // Send sends one message. In an object it leaves when what was written before
 // is durable.
 func (c *Conn) Send(m Message) error { return c.ws.Send(m) }
+
+// Flush waits until what was sent before has left for the peer. See
+// WebSocket.Flush.
+func (c *Conn) Flush() error { return c.ws.Flush() }
 
 // Close starts the close handshake after what was sent before; Receive then
 // brings what still comes, and the end. Codes and reason as WebSocket.Close.

@@ -38,6 +38,15 @@ func (w *WebSocket) Send(m Message) error {
 	return w.in.post(bridge.WSSend, &abi.SendRequest{Socket: w.handle, Binary: m.Binary, Data: m.Data})
 }
 
+// Flush waits until what was sent on the socket before has left for the client,
+// or the socket has ended; ErrTimeout if the client does not take it within
+// 30 s. A long history is sent in pieces with a Flush between, so that the
+// client's queue does not pass its limit.
+func (w *WebSocket) Flush() error {
+	_, err := w.in.await(bridge.WSFlush, &abi.SocketWaitRequest{Event: w.in.current, Socket: w.handle})
+	return err
+}
+
 // Close starts the close handshake after what was sent before. Code 1000,
 // 1001, 1007 to 1014 or 3000 to 4999; reason is at most 123 bytes.
 func (w *WebSocket) Close(code int, reason string) error {

@@ -23,6 +23,7 @@ var asyncNamed = map[string]asyncFunc{
 	"stub_call":  stubCall,
 	"fetch":      outboundFetch,
 	"ws_connect": wsConnect,
+	"ws_flush":   wsFlush,
 	"ws_receive": wsReceive,
 }
 

@@ -48,8 +48,16 @@ func wsConnect(c *Calls, req []byte) (uint32, error) {
 	})
 }
 
+func wsFlush(c *Calls, req []byte) (uint32, error) {
+	var m abi.SocketWaitRequest
+	if err := m.Decode(req); err != nil {
+		return 0, err
+	}
+	return c.o.Flush(m.Socket)
+}
+
 func wsReceive(c *Calls, req []byte) (uint32, error) {
-	var m abi.ReceiveRequest
+	var m abi.SocketWaitRequest
 	if err := m.Decode(req); err != nil {
 		return 0, err
 	}

@@ -38,7 +38,7 @@ var postNamed = map[string]postFunc{
 		if err := m.Decode(req); err != nil {
 			return err
 		}
-		return c.o.WaitUntil(m.Delta)
+		return c.o.WaitUntil(m.Event, m.Name, m.Delta)
 	},
 	"block": func(c *Calls, req []byte) error {
 		var m abi.BlockRequest

@@ -133,3 +133,49 @@ func TestPending_StartedCutsBehindTheBegunFrame(t *testing.T) {
 		t.Errorf("%d frames counted, want 3", n)
 	}
 }
+
+func TestFlushed_ComesWhenTheReaderHasCaughtUpOrTheSocketEnds(t *testing.T) {
+	eachLink(t, func(t *testing.T, wrap func(net.Conn) net.Conn) {
+		s := startServer(t, Config{QueueBytesMax: 64 << 20, SendBufferBytes: 4096})
+		told := make(chan string, 4)
+		tell := func(what string) func() { return func() { told <- what } }
+		k, p, r := connect(t, s, wrap)
+		k.Send(Frame(false, []byte("first")))
+		p.wantFrame(opText, "first")
+		k.Flushed(tell("nothing waits"))
+		if got := receive(t, told, "end of a flush"); got != "nothing waits" {
+			t.Fatal(got)
+		}
+		sent := 0
+		for ; s.Stats().QueuedBytes < 1<<20 && sent < sendsMax; sent++ {
+			k.Send(numbered(sent, 1))
+		}
+		k.Flushed(tell("caught up"))
+		k.Flushed(tell("caught up"))
+		select {
+		case got := <-told:
+			t.Fatalf("%s, while %d bytes wait", got, s.Stats().QueuedBytes)
+		default:
+		}
+		for range sent {
+			p.frame()
+		}
+		for range 2 {
+			if got := receive(t, told, "end of a flush"); got != "caught up" {
+				t.Fatal(got)
+			}
+		}
+		for s.Stats().QueuedBytes < 1<<20 && sent < 2*sendsMax {
+			k.Send(numbered(sent, 1))
+			sent++
+		}
+		k.Flushed(tell("ended"))
+		p.Close()
+		receive(t, r.ends, "end")
+		if got := receive(t, told, "end of a flush"); got != "ended" {
+			t.Fatal(got)
+		}
+		k.Flushed(tell("over"))
+		receive(t, told, "end of a flush")
+	})
+}

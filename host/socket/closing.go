@@ -90,6 +90,7 @@ func (k *Socket) goneLocked(err error) {
 // calls end.
 func (k *Socket) finishLocked() {
 	k.state = stateDone
+	k.tellFlushedLocked()
 	k.stopTimerLocked()
 	k.out.items = nil
 	k.queuedLocked(-k.out.bytes)

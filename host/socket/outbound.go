@@ -100,6 +100,7 @@ func (k *Socket) flushedLocked() {
 		return
 	}
 	k.out.items = nil
+	k.tellFlushedLocked()
 	switch {
 	case k.state != stateClosing:
 	case k.peerDone:

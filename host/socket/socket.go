@@ -89,6 +89,8 @@ type Socket struct {
 	reason  string
 	failure error
 
+	flushed func() // told once nothing waits any more
+
 	in   *inbound // nil between messages; owned by the claim
 	head []byte   // bytes that came with the handshake; owned by the claim
 	next *Socket  // run queue
@@ -133,6 +135,33 @@ func (k *Socket) Send(frames []byte) {
 	}
 	k.srv.stats.messagesOut.Add(uint64(frameCount(frames)))
 	k.sendLocked(frames)
+}
+
+// Flushed calls fn once, on any goroutine, as soon as the kernel has taken what
+// was sent before, or the socket has ended.
+func (k *Socket) Flushed(fn func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.state == stateDone || k.link != nil && k.out.bytes == 0 {
+		go fn()
+		return
+	}
+	if before := k.flushed; before != nil {
+		k.flushed = func() {
+			before()
+			fn()
+		}
+		return
+	}
+	k.flushed = fn
+}
+
+// tellFlushedLocked ends the wait of Flushed.
+func (k *Socket) tellFlushedLocked() {
+	if k.flushed != nil {
+		go k.flushed()
+		k.flushed = nil
+	}
 }
 
 // Close sends a close frame after what was sent before, and nothing after it.

@@ -231,6 +231,9 @@ func (s *sock) SetAutoResponse(bool, string, string) {}
 // AutoResponseAtMs is never.
 func (s *sock) AutoResponseAtMs() int64 { return 0 }
 
+// Flushed is object.Socket's.
+func (s *sock) Flushed(fn func()) { go fn() }
+
 // Bind says who hears of the close.
 func (s *sock) Bind(k object.SocketSink) {
 	s.mu.Lock()

@@ -189,7 +189,7 @@ func (o *Object) overdue() {
 			return
 		}
 	}
-	if o.background > 0 && now.Sub(o.backgroundAt) > o.class.Limits.BackgroundMax {
+	if o.background > 0 && now.Sub(o.begun[0].at) > o.class.Limits.BackgroundMax {
 		o.crash(&Error{abi.Timeout, "background work took longer than " + o.class.Limits.BackgroundMax.String(), abi.FailureRetryable})
 	}
 }

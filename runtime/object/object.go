@@ -60,7 +60,7 @@ type Object struct {
 	nextEvent    uint64
 	blocks       int // BlockConcurrencyWhile sections
 	background   int // waitUntil
-	backgroundAt time.Time
+	begun        []backgroundWork // the background work, oldest first
 	ops          map[uint32]*operation
 	nextOp       uint32
 	life         uint64 // counts instances: a completion for an older one is dropped

@@ -2,6 +2,8 @@ package object
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/store"
@@ -101,13 +103,23 @@ func (o *Object) Sync() (uint32, error) {
 	return o.Start(func(_ context.Context, done func(abi.Status, []byte)) { done(abi.OK, nil) })
 }
 
-// WaitUntil counts background work.
-func (o *Object) WaitUntil(delta int32) error {
+// backgroundWork is one work of waitUntil.
+type backgroundWork struct {
+	event uint64
+	name  string
+	at    time.Time
+}
+
+// WaitUntil counts background work, each piece of which has a time limit.
+func (o *Object) WaitUntil(event uint64, name string, delta int32) error {
 	if delta != 1 && delta != -1 || o.background+int(delta) < 0 {
 		return refusal(abi.Invalid, "wait_until: delta is %d with %d running, expected 1, or -1 to end one", delta, o.background)
 	}
-	if o.background == 0 {
-		o.backgroundAt = o.dir.now()
+	if delta > 0 {
+		o.begun = append(o.begun, backgroundWork{event, name, o.dir.now()})
+	} else {
+		ended := slices.IndexFunc(o.begun, func(w backgroundWork) bool { return w.event == event && w.name == name })
+		o.begun = slices.Delete(o.begun, max(ended, 0), max(ended, 0)+1)
 	}
 	o.background += int(delta)
 	return nil

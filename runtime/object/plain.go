@@ -272,3 +272,20 @@ func (o *Object) closePlain(p *plain, code int, reason string) {
 	o.undo(func() { p.closing = false })
 	o.effect(&closeEffect{o: o, to: &p.member, code: code, reason: reason})
 }
+
+// Flush completes when what was sent on a socket before has left for its
+// client. It begins when the turn is durable.
+func (o *Object) Flush(id uint64) (uint32, error) {
+	var to *member
+	if p := o.plains[id]; p != nil {
+		to = &p.member
+	} else if m, err := o.sockets.member(id); err == nil {
+		to = m
+	} else {
+		return 0, err
+	}
+	return o.Start(func(_ context.Context, done func(abi.Status, []byte)) {
+		o.outbox.flush()
+		to.sock.Flushed(func() { done(abi.OK, nil) })
+	})
+}

@@ -18,6 +18,9 @@ type Socket interface {
 	Close(code int, reason string)
 	SetAutoResponse(on bool, request, response string)
 	AutoResponseAtMs() int64
+	// Flushed calls fn once, on any goroutine, when what was sent before has
+	// left, or the socket has ended.
+	Flushed(fn func())
 	// Bind says who gets the socket's events from now on.
 	Bind(SocketSink)
 	// Drop gives up a socket whose handshake will not come.

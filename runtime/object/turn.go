@@ -284,7 +284,7 @@ func (o *Object) discard(st abi.Status, f abi.Failure) {
 		}
 	}
 	o.sockets.offers = nil
-	o.blocks, o.background = 0, 0
+	o.blocks, o.background, o.begun = 0, 0, nil
 	o.constructing = false
 	o.closeGuest()
 	if w := o.waiting; w != nil && st != abi.OK {

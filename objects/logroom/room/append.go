@@ -99,7 +99,9 @@ func (r *Room) append(in entry) (e Event, fresh bool, err error) {
 	if err := r.due(); err != nil {
 		return e, false, err
 	}
-	r.state.Broadcast(edge.Message{Data: e.appendFrame(nil, r.meta.ID)}, r.exceptBehind()...)
+	m := edge.Message{Data: e.appendFrame(nil, r.meta.ID)}
+	r.missed.Add(e.Seq, m)
+	r.state.Broadcast(m, r.exceptBehind()...)
 	r.outbox.kick(r)
 	return e, true, nil
 }
@@ -117,11 +119,27 @@ func (r *Room) store(e *Event) error {
 		return err
 	}
 	r.head, r.last = e.Seq, max(r.last, e.CreatedAt)
-	if len(r.recent) >= 2*recentMax {
-		r.recent = append(r.recent[:0:0], r.recent[len(r.recent)-recentMax:]...)
-	}
 	r.recent = append(r.recent, *e)
+	r.held += len(e.Content)
+	r.trim()
 	return nil
+}
+
+// trim forgets the oldest of the recent events: half of them at a time, so
+// that it is rare.
+func (r *Room) trim() {
+	if len(r.recent) < 2*recentMax && (r.held < 2*recentBytesMax || len(r.recent) == 1) {
+		return
+	}
+	from := max(0, len(r.recent)-recentMax)
+	for i := range from {
+		r.held -= len(r.recent[i].Content)
+	}
+	for from < len(r.recent)-1 && r.held > recentBytesMax {
+		r.held -= len(r.recent[from].Content)
+		from++
+	}
+	r.recent = append(r.recent[:0:0], r.recent[from:]...)
 }
 
 // recentFrom is the place in recent of the first event from seq on.

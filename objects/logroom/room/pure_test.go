@@ -201,3 +201,27 @@ func TestParseLines_AllOrNone(t *testing.T) {
 		t.Fatal("one line is not out of order")
 	}
 }
+
+func TestTrim_BoundsNumberAndBytes(t *testing.T) {
+	for name, test := range map[string]struct{ events, contentBytes, keptMax int }{
+		"many small": {5000, 10, 2 * recentMax},
+		"few large":  {500, ContentBytesMax, 2*recentBytesMax/ContentBytesMax + 1},
+		"one huge":   {3, 3 * recentBytesMax, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &Room{}
+			content := strings.Repeat("x", test.contentBytes)
+			for i := range test.events {
+				r.recent = append(r.recent, Event{Seq: int64(i + 1), Content: content})
+				r.held += len(content)
+				r.trim()
+				if len(r.recent) == 0 || len(r.recent) > test.keptMax || r.held != len(r.recent)*len(content) {
+					t.Fatalf("after %d: %d kept, want 1 to %d, %d bytes counted", i+1, len(r.recent), test.keptMax, r.held)
+				}
+				if last := r.recent[len(r.recent)-1].Seq; last != int64(i+1) {
+					t.Fatalf("the newest kept is %d, want %d", last, i+1)
+				}
+			}
+		})
+	}
+}

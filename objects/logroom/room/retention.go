@@ -38,7 +38,8 @@ func (r *Room) retain() error {
 		keys = keys[n:]
 	}
 	if purged > 0 {
-		r.recent = nil
+		r.recent, r.held = nil, 0
+		r.forget()
 		if err := r.remember(); err != nil {
 			return err
 		}

@@ -30,8 +30,12 @@ type Meta struct {
 	Unordered bool `json:"unordered,omitempty"`
 }
 
-// recentMax is how many of the newest events stay in memory.
-const recentMax = 1000
+// How many of the newest events stay in memory, and how much their contents
+// and their frames may take each.
+const (
+	recentMax      = 1000
+	recentBytesMax = 2 << 20
+)
 
 // Room is one log. Its methods run on the object's one thread; those that
 // wait let others in between.
@@ -42,8 +46,10 @@ type Room struct {
 
 	meta    *Meta // nil: no log was ever made here
 	head    int64
-	last    int64   // createdAt of the newest event: times never fall
-	recent  []Event // the newest events, the last one is head
+	last    int64          // createdAt of the newest event: times never fall
+	recent  []Event        // the newest events, the last one is head
+	held    int            // bytes of recent
+	missed  *edge.Recovery // their frames, for clients that come back
 	outbox  outbox
 	authors map[string]*author
 	behind  map[uint64]*hydration // sockets that do not have all history yet
@@ -70,11 +76,17 @@ func New(s *edge.State, env *edge.Env) (*Room, error) {
 	if err := r.outbox.load(r); err != nil {
 		return nil, err
 	}
+	r.forget()
 	if err := r.remember(); err != nil {
 		return nil, err
 	}
 	r.reattach()
 	return r, nil
+}
+
+// forget begins to remember frames anew.
+func (r *Room) forget() {
+	r.missed = edge.NewRecovery(r.meta.Epoch, r.head, edge.RecoveryLimits{MessagesMax: recentMax, BytesMax: recentBytesMax})
 }
 
 // recallFirst is how many events a waking room reads; more come with time.
@@ -90,6 +102,7 @@ func (r *Room) remember() error {
 		}
 		r.last = max(r.last, e.CreatedAt)
 		r.recent = append(r.recent, e)
+		r.held += len(e.Content)
 	}
 	for i, j := 0, len(r.recent)-1; i < j; i, j = i+1, j-1 {
 		r.recent[i], r.recent[j] = r.recent[j], r.recent[i]
@@ -122,6 +135,7 @@ func (r *Room) Create(c creation) (created, error) {
 		return created{}, err
 	}
 	r.meta = m
+	r.forget()
 	r.outbox.state = outboxState{MetaDue: true}
 	if err := r.outbox.save(r); err != nil {
 		return created{}, err
@@ -210,7 +224,7 @@ func (r *Room) remove() (*edge.Response, error) {
 			return nil, err
 		}
 	}
-	r.recent, r.authors, r.behind = nil, map[string]*author{}, map[uint64]*hydration{}
+	r.recent, r.held, r.authors, r.behind = nil, 0, map[string]*author{}, map[uint64]*hydration{}
 	r.settle()
 	return &edge.Response{Status: 204}, nil
 }

@@ -19,6 +19,7 @@ const (
 	closeForbidden    = 4403
 	closeNotFound     = 4404
 	closeDeleted      = 4410
+	closeTooSlow      = 1013
 )
 
 // attachment is what the room keeps beside a socket: it outlasts the
@@ -43,11 +44,12 @@ type hydration struct {
 	att attachment
 }
 
-// The pace of history: the first piece goes with the welcome, further ones
-// follow one by one, so that a client's queue does not pass its limit.
+// The pace of history is the client's: the first piece goes with the welcome,
+// each further one when the last has left, so that a client's queue does not
+// pass its limit. Who takes longer than historyMax comes back for the rest.
 const (
 	historyBytes = 96 << 10
-	historyPause = 4 * time.Millisecond
+	historyMax   = 10 * time.Minute
 )
 
 // joining is a parsed request for a socket.
@@ -187,35 +189,28 @@ func (r *Room) hydrate(h *hydration) error {
 		return nil
 	}
 	r.behind[h.ws.Handle()] = h
+	until := r.state.Now().Add(historyMax)
 	r.state.WaitUntil("history", func() error {
-		for r.behind[h.ws.Handle()] == h {
-			if err := r.pause(); err != nil {
-				return err
-			}
+		for more {
+			err := h.ws.Flush()
 			if r.behind[h.ws.Handle()] != h {
 				return nil // closed meanwhile
 			}
-			if more, err := r.piece(h); err != nil || !more {
+			if errors.Is(err, edge.ErrTimeout) || r.state.Now().After(until) {
+				delete(r.behind, h.ws.Handle())
+				return h.ws.Close(closeTooSlow, "too slow")
+			}
+			if err == nil {
+				more, err = r.piece(h)
+			}
+			if err != nil {
 				delete(r.behind, h.ws.Handle())
 				return err
 			}
 		}
+		delete(r.behind, h.ws.Handle())
 		return nil
 	})
-	return nil
-}
-
-// pause ends the turn, so that a piece leaves before the next is made, and
-// waits a little. A manual clock stands still: then there is nothing to wait
-// for.
-func (r *Room) pause() error {
-	before := r.state.Now()
-	if err := r.state.Storage.Sync(); err != nil {
-		return err
-	}
-	if !r.state.Now().Equal(before) {
-		time.Sleep(historyPause)
-	}
 	return nil
 }
 
@@ -223,16 +218,19 @@ func (r *Room) pause() error {
 // and from then on it gets what is broadcast.
 func (r *Room) piece(h *hydration) (more bool, err error) {
 	size := 0
-	serr := r.span(h.att.Next-1, math.MaxInt64, math.MaxInt32, false, func(e *Event) bool {
-		frame := e.appendFrame(nil, r.meta.ID)
-		if err = h.ws.Send(edge.Message{Data: frame}); err != nil {
+	send := func(seq int64, m edge.Message) bool {
+		if err = h.ws.Send(m); err != nil {
 			return false
 		}
-		h.att.Next = e.Seq + 1
-		size += len(frame)
+		h.att.Next = seq + 1
+		size += len(m.Data)
 		return size < historyBytes
-	})
-	if err == nil {
+	}
+	if missed, how := r.missed.Since("", h.att.Next-1); how == edge.RecoveredAll {
+		missed(send)
+	} else if serr := r.span(h.att.Next-1, math.MaxInt64, math.MaxInt32, false, func(e *Event) bool {
+		return send(e.Seq, edge.Message{Data: e.appendFrame(nil, r.meta.ID)})
+	}); err == nil {
 		err = serr
 	}
 	if err != nil {

@@ -49,14 +49,15 @@ const (
 	WSEventTimeoutSet  Fn = 42 // ws_event_timeout_set
 	WSEventTimeoutGet  Fn = 43 // ws_event_timeout_get
 	WSConnect          Fn = 44 // ws_connect
-	WSReceive          Fn = 45 // ws_receive
-	Broadcast          Fn = 46 // broadcast
-	D1Query            Fn = 47 // d1_query
-	D1Exec             Fn = 48 // d1_exec
-	IDFromName         Fn = 49 // id_from_name
-	IDFromString       Fn = 50 // id_from_string
-	IDUnique           Fn = 51 // id_unique
-	StubFetch          Fn = 52 // stub_fetch
-	StubCall           Fn = 53 // stub_call
-	Fetch              Fn = 54 // fetch
+	WSFlush            Fn = 45 // ws_flush
+	WSReceive          Fn = 46 // ws_receive
+	Broadcast          Fn = 47 // broadcast
+	D1Query            Fn = 48 // d1_query
+	D1Exec             Fn = 49 // d1_exec
+	IDFromName         Fn = 50 // id_from_name
+	IDFromString       Fn = 51 // id_from_string
+	IDUnique           Fn = 52 // id_unique
+	StubFetch          Fn = 53 // stub_fetch
+	StubCall           Fn = 54 // stub_call
+	Fetch              Fn = 55 // fetch
 )

@@ -141,6 +141,9 @@ func importWSEventTimeoutGet(req unsafe.Pointer, reqLen uint32, out unsafe.Point
 //go:wasmimport holdfast_v1 ws_connect
 func importWSConnect(req unsafe.Pointer, reqLen uint32) uint64
 
+//go:wasmimport holdfast_v1 ws_flush
+func importWSFlush(req unsafe.Pointer, reqLen uint32) uint64
+
 //go:wasmimport holdfast_v1 ws_receive
 func importWSReceive(req unsafe.Pointer, reqLen uint32) uint64
 
@@ -225,6 +228,8 @@ func callAsync(fn Fn, req unsafe.Pointer, reqLen uint32) uint64 {
 		return importSync(req, reqLen)
 	case WSConnect:
 		return importWSConnect(req, reqLen)
+	case WSFlush:
+		return importWSFlush(req, reqLen)
 	case WSReceive:
 		return importWSReceive(req, reqLen)
 	case D1Query:
