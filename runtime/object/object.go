@@ -58,8 +58,8 @@ type Object struct {
 	waiting      *Event // popped, and waits for the activation
 	events       map[uint64]*Event
 	nextEvent    uint64
-	blocks       int // BlockConcurrencyWhile sections
-	background   int // waitUntil
+	blocks       int              // BlockConcurrencyWhile sections
+	background   int              // waitUntil
 	begun        []backgroundWork // the background work, oldest first
 	ops          map[uint32]*operation
 	nextOp       uint32

@@ -132,7 +132,7 @@ var asyncs = map[bridge.Fn]asyncFunc{
 	bridge.StubCall:  starting(stubCall),
 	bridge.Fetch:     starting(outbound),
 	bridge.WSConnect: starting(connect),
-	bridge.WSFlush: starting(wsFlush),
+	bridge.WSFlush:   starting(wsFlush),
 	bridge.WSReceive: starting(wsReceive),
 }
 
