@@ -187,7 +187,7 @@ func (h *Host) versions(a *running, img *engine.Image) []versioned {
 	for _, r := range img.Classes() {
 		v := &object.Version{
 			Number: a.version, Handlers: r.Handlers, Interleave: r.Interleave || a.cfg.Interleave,
-			New:       func(o *object.Object) (object.Guest, error) { return img.Instantiate(hostcall.New(calls, o)) },
+			New:       func(o *object.Object) (object.Guest, error) { return newGuest(img, h.freezer, hostcall.New(calls, o)) },
 			Construct: abi.ConstructEvent{Class: r.Class, Mode: string(h.cfg.Mode), Vars: h.vars(a.cfg)},
 		}
 		for _, b := range a.cfg.Objects {

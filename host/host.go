@@ -68,6 +68,9 @@ type Config struct {
 type Limits struct {
 	HotMax                  int   `json:"hotMax"`
 	HotMiBMax               int64 `json:"hotMiBMax"`
+	FreezeSeconds           int   `json:"freezeSeconds"`
+	FrozenMiBMax            int64 `json:"frozenMiBMax"`
+	FrozenDiskMiBMax        int64 `json:"frozenDiskMiBMax"`
 	IdleSeconds             int   `json:"idleSeconds"`
 	MailboxEvents           int   `json:"mailboxEvents"`
 	MailboxMiB              int   `json:"mailboxMiB"`
@@ -117,6 +120,7 @@ type Host struct {
 	storage *storage.Engine
 	d1      *d1.Host
 	engine  *engine.Engine
+	freezer *engine.Freezer
 	clock   clock.Clock
 	manual  *clock.Manual // nil on the system's clock
 	sockets *socket.Server
@@ -167,15 +171,19 @@ func (h *Host) open(ctx context.Context) error {
 	if h.d1, err = d1.New(d1.Config{Engine: h.storage, Logger: h.cfg.Log, QueryTimeout: seconds(h.cfg.Limits.D1Seconds)}); err != nil {
 		return err
 	}
-	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(h.cfg.CacheDir, "wazero")}); err != nil {
+	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(h.cfg.CacheDir, "wazero"), Log: h.cfg.Log}); err != nil {
 		return err
 	}
+	h.freezer = engine.NewFreezer(engine.FreezerConfig{
+		RAMBytesMax: h.cfg.Limits.FrozenMiBMax << 20, DiskBytesMax: h.cfg.Limits.FrozenDiskMiBMax << 20, Dir: h.cfg.DataDir,
+	})
 	if h.sockets, err = socket.New(h.socketConfig()); err != nil {
 		return err
 	}
 	h.dir, err = object.New(object.Config{
 		Clock: h.clock, Engine: h.storage, Log: h.cfg.Log, Frames: socket.Frame, Random: random,
-		HotMax: h.cfg.Limits.HotMax, HotBytesMax: h.hotBytesMax(), IdleAfter: seconds(h.cfg.Limits.IdleSeconds),
+		HotMax: pick(h.cfg.Limits.HotMax, engine.SlotsMax()), HotBytesMax: h.hotBytesMax(),
+		FreezeAfter: seconds(h.cfg.Limits.FreezeSeconds), IdleAfter: seconds(h.cfg.Limits.IdleSeconds),
 	})
 	if err != nil {
 		return err
@@ -318,7 +326,7 @@ func (h *Host) close(ctx context.Context) error {
 		errs = append(errs, a.close())
 	}
 	if h.engine != nil {
-		errs = append(errs, h.engine.Close())
+		errs = append(errs, h.freezer.Close(), h.engine.Close())
 	}
 	if h.d1 != nil {
 		errs = append(errs, h.d1.Close())

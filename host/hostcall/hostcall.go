@@ -59,6 +59,10 @@ type Calls struct {
 // New makes the calls of an instance of o.
 func New(app *App, o *object.Object) *Calls { return &Calls{app: app, o: o} }
 
+// Rest gives up what the calls can make again; handles stay used. The
+// instance is about to be frozen.
+func (c *Calls) Rest() { c.out, c.row, c.cursors = nil, nil, nil }
+
 type syncFunc func(c *Calls, req []byte) ([]byte, error)
 
 type asyncFunc func(c *Calls, req []byte) (uint32, error)

@@ -3,9 +3,11 @@ package hostcall_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/host/hostcall"
@@ -213,7 +215,11 @@ func (p *puppet) Tick() error             { return nil }
 func (p *puppet) Deadline() (int64, bool) { return 0, false }
 func (p *puppet) ClockRead() bool         { return false }
 func (p *puppet) MemoryBytes() int64      { return 1 << 16 }
+func (p *puppet) SetLimit(time.Duration)  {}
 func (p *puppet) Close()                  {}
+func (p *puppet) Freeze(bool) (object.Frozen, error) {
+	return nil, errors.New("a puppet does not rest")
+}
 
 // answer is a host function's answer.
 type answer struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/object"
@@ -147,6 +148,35 @@ func (g *guest) Deadline() (int64, bool) { return 0, false }
 
 // ClockRead is never.
 func (g *guest) ClockRead() bool { return false }
+
+// SetLimit bounds nothing: no simulated turn takes time.
+func (g *guest) SetLimit(time.Duration) {}
+
+// Freeze keeps the guest as it is; one that nobody waits for may be lost.
+func (g *guest) Freeze(pinned bool) (object.Frozen, error) {
+	return &frozen{g: g, lost: !pinned && g.w.loses()}, nil
+}
+
+// frozen is a guest at rest.
+type frozen struct {
+	g    *guest
+	lost bool
+}
+
+// Thaw gives the guest back.
+func (f *frozen) Thaw() (object.Guest, error) {
+	if f.lost {
+		return nil, object.ErrFrozenLost
+	}
+	f.g.w.born(f.g.o.Ref().Name)
+	return f.g, nil
+}
+
+// Drop ends it.
+func (f *frozen) Drop() {}
+
+// Bytes is the count's.
+func (f *frozen) Bytes() int64 { return countBytes }
 
 // MemoryBytes is a page.
 func (g *guest) MemoryBytes() int64 { return 65536 }

@@ -78,7 +78,7 @@ func (w *world) drive(t *testing.T, r *rand.Rand) {
 	ops := []string{opAdd, opAdd, opAdd, opTrap, opFail, opRead, opAlarm, opWait, "join"}
 	for range steps {
 		name := fmt.Sprint("o", r.IntN(objectsInWorld))
-		switch r.IntN(12) {
+		switch r.IntN(14) {
 		case 0:
 			w.mem.Flush()
 		case 1:
@@ -92,6 +92,8 @@ func (w *world) drive(t *testing.T, r *rand.Rand) {
 			if err := w.dir.Evict(context.Background(), w.ref(name)); err != nil {
 				t.Fatal(err)
 			}
+		case 12, 13:
+			w.dir.Freeze(w.ref(name))
 		case 4:
 			w.mu.Lock()
 			if len(w.socks) > 0 {

@@ -78,6 +78,13 @@ func (w *world) died(name string) {
 	w.live[name]--
 }
 
+// loses says whether the next frozen guest is one that cannot be thawed.
+func (w *world) loses() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rand.IntN(3) == 0
+}
+
 func (w *world) ref(name string) store.Ref { return object.RefByName(w.class.Namespace, name) }
 
 // saw is a number that left the host: it must be durable by now.

@@ -5,31 +5,46 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/runtime/engine/rewrite"
 )
 
 // Instance is one running guest. One goroutine at a time may use it. After an
 // error of Event, Complete or Tick it is dead: only Close is left.
 type Instance struct {
+	image  *Image
 	calls  Calls
+	slot   slot
 	module api.Module
 	memory api.Memory
 	ctx    *callContext
 	stack  [4]uint64
 
-	buffer, event, completion, tick api.Function
-	bufferPtr                       uint32 // of the guest's first buffer
-	bufferCap                       uint32
+	enter     api.Function // while it is hot: it holds a stack of 10 KiB
+	bufferPtr uint32       // of the guest's first buffer
+	bufferCap uint32
 
 	stash     []byte // a result that did not fit
 	deadline  int64  // of the guest's next timer, as Mono; 0: none
 	clockRead bool   // the guest has read its monotonic clock since it was idle
 	output    [2][]byte
+
+	lane    *lane // while it runs
+	turn    atomic.Uint64
+	limit   atomic.Int64  // time.Duration
+	kill    atomic.Uint64 // the turn that is over its limit
+	epochMu sync.Mutex
+	epoch   api.MutableGlobal
+
+	seenTurn uint64 // the watchdog's
+	seenAt   time.Time
 }
 
 // Trap is the end of an instance: a panic, exit, memory exhaustion, a bad
@@ -47,6 +62,7 @@ const (
 	TrapGuest   TrapKind = iota // panic, exit, unreachable, out of memory
 	TrapPointer                 // a pointer or length outside the memory
 	TrapAbort                   // the guest called abort
+	TrapTime                    // it ran for too long
 )
 
 func (t *Trap) Error() string { return t.Reason }
@@ -78,42 +94,31 @@ func instanceOf(ctx context.Context) *Instance {
 // bufferBytesFirst is what the guest's standing buffer is asked to hold.
 const bufferBytesFirst = 64 << 10
 
-// Instantiate makes an instance whose host calls go to calls, once it has been
-// initialised: initialisers see what they saw when the image was made.
-func (i *Image) Instantiate(calls Calls) (*Instance, error) {
-	in, err := i.instantiate(&registrar{})
-	if err != nil {
-		return nil, err
-	}
-	in.calls = calls
-	return in, nil
-}
+// The exports that ExportEnter reaches, by number.
+var entries = []string{abi.ExportBuffer, abi.ExportEvent, abi.ExportCompletion, abi.ExportTick}
 
-func (i *Image) instantiate(calls Calls) (*Instance, error) {
-	in := &Instance{calls: calls}
-	in.ctx = &callContext{context.Background(), in}
-	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	m, err := i.runtime.InstantiateModule(withMemory(in.ctx), i.compiled, cfg)
+const (
+	entryBuffer = iota
+	entryEvent
+	entryCompletion
+	entryTick
+)
+
+// call enters the guest once.
+func (in *Instance) call(doing string, entry uint64, a, b, c uint64) (uint32, error) {
+	if in.enter == nil {
+		in.enter = in.module.ExportedFunction(rewrite.ExportEnter)
+	}
+	in.stack = [4]uint64{entry, a, b, c}
+	l := in.image.engine.lanes
+	in.turn.Add(1)
+	l.enter(in)
+	err := in.enter.CallWithStack(in.ctx, in.stack[:])
+	l.leave(in)
 	if err != nil {
-		return nil, fmt.Errorf("engine: instantiate: %w", err)
+		return 0, in.trap(doing, err)
 	}
-	in.module, in.memory = m, m.Memory()
-	if _, err := m.ExportedFunction(abi.ExportInitialize).Call(in.ctx); err != nil {
-		err = in.trap("initialise", err)
-		in.Close()
-		return nil, err
-	}
-	in.buffer, in.event = m.ExportedFunction(abi.ExportBuffer), m.ExportedFunction(abi.ExportEvent)
-	in.completion, in.tick = m.ExportedFunction(abi.ExportCompletion), m.ExportedFunction(abi.ExportTick)
-	in.stack[0] = bufferBytesFirst
-	if err := in.buffer.CallWithStack(in.ctx, in.stack[:1]); err != nil {
-		err = in.trap("buffer", err)
-		in.Close()
-		return nil, err
-	}
-	in.bufferPtr, in.bufferCap = uint32(in.stack[0]), bufferBytesFirst
-	in.clockRead = false
-	return in, nil
+	return uint32(in.stack[0]), nil
 }
 
 // Close frees the instance. It may be called once, also after a trap.
@@ -122,8 +127,22 @@ func (in *Instance) Close() {
 	_ = in.module.Close(in.ctx) // an instance has nothing that closing could lose
 }
 
-// MemoryBytes is the size of the guest's memory.
-func (in *Instance) MemoryBytes() int64 { return int64(in.memory.Size()) }
+// MemoryBytes is the memory that belongs to this instance alone, in bytes:
+// what it has changed of its image, and the stack that it runs on. Finding it
+// takes some microseconds.
+func (in *Instance) MemoryBytes() int64 {
+	n := int64(instanceBytes)
+	if in.enter != nil {
+		n += stackBytes
+	}
+	return n + int64(in.slot.resident(int(in.memory.Size())))
+}
+
+// What an instance takes beside its memory, roughly.
+const (
+	instanceBytes = 3 << 10
+	stackBytes    = 12 << 10
+)
 
 // Deadline is when the guest's next timer is due, on the monotonic clock.
 func (in *Instance) Deadline() (int64, bool) { return in.deadline, in.deadline != 0 }
@@ -136,11 +155,10 @@ func (in *Instance) ClockRead() bool { return in.clockRead }
 func (in *Instance) write(msg []byte) error {
 	ptr := in.bufferPtr
 	if uint32(len(msg)) > in.bufferCap {
-		in.stack[0] = uint64(len(msg))
-		if err := in.buffer.CallWithStack(in.ctx, in.stack[:1]); err != nil {
-			return in.trap("buffer", err)
+		var err error
+		if ptr, err = in.call("buffer", entryBuffer, uint64(len(msg)), 0, 0); err != nil {
+			return err
 		}
-		ptr = uint32(in.stack[0])
 	}
 	if !in.memory.Write(ptr, msg) {
 		return &Trap{TrapPointer, fmt.Sprintf("hf_buffer(%d) answered %d, outside the memory of %d bytes", len(msg), ptr, in.memory.Size())}
@@ -156,8 +174,7 @@ func (in *Instance) Event(kind abi.EventKind, msg []byte) error {
 	if err := in.write(msg); err != nil {
 		return err
 	}
-	in.stack[0], in.stack[1] = uint64(kind), uint64(len(msg))
-	return in.run(in.event, 2)
+	return in.run(entryEvent, uint64(kind), uint64(len(msg)), 0)
 }
 
 // Complete delivers the end of an operation and runs the guest until idle.
@@ -165,20 +182,19 @@ func (in *Instance) Complete(op uint32, st abi.Status, payload []byte) error {
 	if err := in.write(payload); err != nil {
 		return err
 	}
-	in.stack[0], in.stack[1], in.stack[2] = uint64(op), uint64(st), uint64(len(payload))
-	return in.run(in.completion, 3)
+	return in.run(entryCompletion, uint64(op), uint64(st), uint64(len(payload)))
 }
 
 // Tick runs the guest until it is idle.
-func (in *Instance) Tick() error { return in.run(in.tick, 0) }
+func (in *Instance) Tick() error { return in.run(entryTick, 0, 0, 0) }
 
 // run enters the guest. A guest that skipped the pump after it read the clock
 // may have armed a timer that the host does not know: ClockRead says so.
-func (in *Instance) run(fn api.Function, params int) error {
-	if err := fn.CallWithStack(in.ctx, in.stack[:max(params, 1)]); err != nil {
-		return in.trap("run", err)
+func (in *Instance) run(entry, a, b, c uint64) error {
+	answer, err := in.call("run", entry, a, b, c)
+	if err != nil {
+		return err
 	}
-	answer := uint32(in.stack[0])
 	in.flushOutput()
 	if answer&abi.AnswerRefused != 0 {
 		return ErrRefused

@@ -17,6 +17,12 @@ var (
 // object is live, or constructing, or there is an error for the event that
 // woke it.
 func (o *Object) activate() error {
+	if o.frozen != nil {
+		if err := o.thaw(); !errors.Is(err, ErrFrozenLost) {
+			return err
+		}
+		o.closeGuest() // it was idle, or it would have been kept
+	}
 	if err := o.dir.admit(o); err != nil {
 		return err
 	}
@@ -26,12 +32,16 @@ func (o *Object) activate() error {
 	}
 	o.version = o.class.Current.Load()
 	o.versionNo.Store(int64(o.version.Number))
-	g, err := o.version.New(o)
+	g, err := o.dir.room(func() (Guest, error) { return o.version.New(o) })
 	if err != nil {
 		o.dir.cooled(o)
+		var refused *Error
+		if errors.As(err, &refused) {
+			return err
+		}
 		return &Error{abi.Internal, fmt.Sprintf("activate %s: %v", o.label(), err), abi.FailureRetryable}
 	}
-	o.guest = g
+	o.guest, o.live, o.unfreezable = g, true, false
 	o.life++
 	o.tier.Store(int32(TierHot))
 	o.dir.metrics.activations.Add(1)
@@ -83,7 +93,7 @@ func (o *Object) constructed(e *Event, st abi.Status, payload []byte) {
 // canLeave reports whether the Object itself may go: nothing in memory is
 // worth keeping.
 func (o *Object) canLeave() bool {
-	return o.guest == nil && len(o.sockets.members) == 0 && !o.Worker() && o.idle() && o.gate.Quiet() && o.alarmRun == nil
+	return !o.live && len(o.sockets.members) == 0 && !o.Worker() && o.idle() && o.gate.Quiet() && o.alarmRun == nil
 }
 
 // leave takes a cold object without sockets out of the directory. False where
@@ -115,7 +125,7 @@ func (o *Object) closeStorage() {
 
 // evict makes an idle object cold; false where it is not idle. Loop only.
 func (o *Object) evict() bool {
-	if o.guest == nil {
+	if !o.live {
 		return true
 	}
 	if !o.idle() || !o.gate.Quiet() {
@@ -128,7 +138,7 @@ func (o *Object) evict() bool {
 
 // switchVersion lets a newer version take over between events.
 func (o *Object) switchVersion() {
-	if o.guest == nil || o.version == o.class.Current.Load() || !o.settled() {
+	if !o.live || o.version == o.class.Current.Load() || !o.settled() {
 		return
 	}
 	o.closeGuest()
@@ -138,7 +148,7 @@ func (o *Object) switchVersion() {
 func (o *Object) broke(err error) {
 	o.post(func() {
 		o.dir.metrics.broken.Add(1)
-		if o.guest != nil {
+		if o.live {
 			o.crash(fmt.Errorf("%w: %w", errBroken, err))
 		}
 	})

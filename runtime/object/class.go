@@ -18,7 +18,16 @@ type Guest interface {
 	// ClockRead reports that a timer may be armed which the host has not
 	// been told of.
 	ClockRead() bool
+	// MemoryBytes is the memory that belongs to this instance alone. It may
+	// take some microseconds.
 	MemoryBytes() int64
+	// SetLimit bounds the wall time of the next turns: a guest that runs for
+	// longer is stopped, and the turn fails.
+	SetLimit(d time.Duration)
+	// Freeze writes down what the guest holds, between turns; Close follows.
+	// Pinned is what must not be lost: somebody waits for it. An error
+	// leaves the guest as it was.
+	Freeze(pinned bool) (Frozen, error)
 	Close()
 }
 
@@ -70,7 +79,8 @@ type Version struct {
 	Number     int
 	Handlers   uint32
 	Interleave bool
-	// New makes an instance whose host calls belong to o.
+	// New makes an instance whose host calls belong to o. It may fail with
+	// ErrNoRoom.
 	New func(o *Object) (Guest, error)
 	// Construct is the message of the class, without event, id and name.
 	Construct abi.ConstructEvent

@@ -30,7 +30,8 @@ type Config struct {
 
 	HotMax       int           // live instances
 	HotBytesMax  int64         // their memory
-	IdleAfter    time.Duration // an instance idle this long goes cold
+	FreezeAfter  time.Duration // an instance that has had no turn for this long is frozen
+	IdleAfter    time.Duration // one that is idle for this long goes cold
 	DrainMax     time.Duration // how long an old version may finish
 	GateWorkers  int
 	AlarmsAtOnce int
@@ -40,6 +41,7 @@ type Config struct {
 const (
 	DefaultHotMax       = 1024
 	DefaultHotBytesMax  = 6 << 30
+	DefaultFreezeAfter  = 2 * time.Second
 	DefaultIdleAfter    = 10 * time.Second
 	DefaultDrainMax     = 30 * time.Second
 	DefaultAlarmsAtOnce = 256
@@ -57,6 +59,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.HotBytesMax == 0 {
 		c.HotBytesMax = DefaultHotBytesMax
+	}
+	if c.FreezeAfter == 0 {
+		c.FreezeAfter = DefaultFreezeAfter
 	}
 	if c.IdleAfter == 0 {
 		c.IdleAfter = DefaultIdleAfter
@@ -104,12 +109,14 @@ type Directory struct {
 }
 
 type metrics struct {
-	activations, evictions, crashes, broken, overloads atomic.Int64
+	activations, evictions, crashes, broken, overloads, freezes, thaws, frozen atomic.Int64
 }
 
 // Metrics is a snapshot of the directory's counters.
 type Metrics struct {
 	Activations, Evictions, Crashes, Broken, Overloads int64
+	Freezes, Thaws                                     int64
+	Frozen                                             int64 // now
 	Hot                                                int
 	HotBytes                                           int64
 	Objects                                            int
@@ -172,7 +179,7 @@ func (d *Directory) Shift(c *Class, v *Version) {
 		for _, o := range d.live() {
 			if o.class == c {
 				o.post(func() {
-					if o.guest != nil && o.version != c.Current.Load() {
+					if o.live && o.version != c.Current.Load() {
 						fn(o)
 					}
 				})
@@ -296,6 +303,7 @@ func (d *Directory) Metrics() Metrics {
 	m := Metrics{
 		Activations: d.metrics.activations.Load(), Evictions: d.metrics.evictions.Load(), Crashes: d.metrics.crashes.Load(),
 		Broken: d.metrics.broken.Load(), Overloads: d.metrics.overloads.Load(),
+		Freezes: d.metrics.freezes.Load(), Thaws: d.metrics.thaws.Load(), Frozen: d.metrics.frozen.Load(),
 	}
 	m.Hot, m.HotBytes = d.hot.size()
 	for i := range d.shards {
@@ -379,6 +387,17 @@ func (d *Directory) Evict(ctx context.Context, r store.Ref) error {
 	}
 }
 
+// Freeze puts an object's instance to rest, where it is and can be: it says
+// whether it is frozen then.
+func (d *Directory) Freeze(r store.Ref) bool {
+	o := d.Find(r)
+	if o == nil {
+		return false
+	}
+	done := make(chan bool, 1)
+	return o.post(func() { done <- o.freeze() || o.frozen != nil }) && <-done
+}
+
 // evictPoll is how often Evict and Quiet look again.
 const evictPoll = 2 * time.Millisecond
 
@@ -387,7 +406,7 @@ func (d *Directory) Crash(r store.Ref, reason string) {
 	if o := d.Find(r); o != nil {
 		done := make(chan struct{})
 		if o.post(func() {
-			if o.guest != nil {
+			if o.live {
 				o.crash(errors.New(reason))
 			}
 			close(done)

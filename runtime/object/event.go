@@ -36,10 +36,11 @@ type Event struct {
 	target    atomic.Pointer[Object] // whose mailbox has it
 	started   bool
 	done      bool
-	answered  bool // streamed: the head has left
-	began     time.Time
-	calls     []*Event // events this one waits for; the graph's lock
-	at        *Object  // where a call is queued; the graph's lock
+	answered  bool      // streamed: the head has left
+	began     time.Time // on the host's clock
+	entered   time.Time // in the machine's time
+	calls     []*Event  // events this one waits for; the graph's lock
+	at        *Object   // where a call is queued; the graph's lock
 	cancelled bool
 }
 

@@ -66,14 +66,14 @@ func (d *Directory) cooled(o *Object) {
 	o.memory.Store(0)
 }
 
-// admitTries bounds how often admit looks for a place.
+// admitTries bounds how often a place is looked for.
 const (
 	admitTries = 200
 	admitPause = 5 * time.Millisecond
 )
 
 // admit finds o a place among the live instances: the least recently used
-// idle ones go cold first. Overloaded where all are busy for a second.
+// ones go to rest first. Overloaded where all are busy for a second.
 func (d *Directory) admit(o *Object) error {
 	h := &d.hot
 	for range admitTries {
@@ -82,16 +82,12 @@ func (d *Directory) admit(o *Object) error {
 			o.hot = true
 			h.append(o)
 			h.count++
+			h.bytes += o.memory.Load()
 			h.mu.Unlock()
 			return nil
 		}
-		victims := d.oldest(evictBatch, time.Time{})
 		h.mu.Unlock()
-		freed := false
-		for _, v := range victims {
-			freed = v.tryEvict() || freed
-		}
-		if !freed {
+		if !d.relieve() {
 			time.Sleep(admitPause)
 		}
 	}
@@ -99,35 +95,34 @@ func (d *Directory) admit(o *Object) error {
 	return &Error{abi.Overloaded, "all live instances are busy", abi.FailureOverloaded}
 }
 
+// weighEvery is how many turns an instance's weight is taken for: the first
+// turns make most of it.
+const weighEvery = 256
+
+// weigh is the memory of the live instance, looked at now and then.
+func (o *Object) weigh() int64 {
+	if o.turns&(o.turns-1) == 0 || o.turns%weighEvery == 0 {
+		return o.guest.MemoryBytes()
+	}
+	return o.memory.Load()
+}
+
 // evictBatch is how many instances one look takes.
 const evictBatch = 16
 
-// oldest is up to n idle instances, least recently used first, last active
-// before the time, if one is given. The hot lock is held.
-func (d *Directory) oldest(n int, before time.Time) []*Object {
+// oldest is up to n instances that no loop runs, least recently used first,
+// last active before the time, if one is given, that fit. The hot lock is held.
+func (d *Directory) oldest(n int, before time.Time, fits func(o *Object) bool) []*Object {
 	var out []*Object
 	for o := d.hot.root.hotNext; o != &d.hot.root && len(out) < n; o = o.hotNext {
 		if !before.IsZero() && o.lastActive.Load() > before.UnixMilli() {
 			break
 		}
-		if !o.busy.Load() {
+		if fits(o) {
 			out = append(out, o)
 		}
 	}
 	return out
-}
-
-// tryEvict makes a resting object cold on the caller's goroutine.
-func (o *Object) tryEvict() bool {
-	o.mu.Lock()
-	if o.gone || !o.claim() {
-		o.mu.Unlock()
-		return false
-	}
-	o.mu.Unlock()
-	done := o.evict()
-	go o.run()
-	return done
 }
 
 // sweepEvery is how often idle instances and overdue events are looked for.
@@ -145,46 +140,40 @@ func (d *Directory) sweepLater() {
 	})
 }
 
-// sweep sends idle instances cold and resets what is over its time.
+// sweep sends instances to rest and resets what is over its time.
 func (d *Directory) sweep() {
-	before := d.now().Add(-d.cfg.IdleAfter)
+	now := d.now()
+	frost := now.Add(-d.cfg.FreezeAfter)
 	for {
 		d.hot.mu.Lock()
-		victims := d.oldest(evictBatch, before)
+		victims := d.oldest(evictBatch, frost, func(o *Object) bool { return !o.restless.Load() })
 		d.hot.mu.Unlock()
-		freed := false
-		for _, v := range victims {
-			freed = v.tryEvict() || freed
-		}
-		if !freed {
+		if !restAll(victims, (*Object).freeze) {
 			break
 		}
 	}
+	cold := now.Add(-d.cfg.IdleAfter).UnixMilli()
 	for _, o := range d.live() {
+		tier := Tier(o.tier.Load())
 		switch {
-		case o.busy.Load():
+		case o.busy.Load() && !o.timerOnly.Load():
 			o.post(o.overdue)
-		case Tier(o.tier.Load()) == TierCold && !o.Worker() && o.socketCount.Load() == 0:
+		case tier == TierCold && !o.Worker() && o.socketCount.Load() == 0:
 			o.post(func() {}) // its loop lets it leave
+		case tier != TierCold && o.lastActive.Load() <= cold:
+			o.tryRest((*Object).evict)
 		}
 	}
 }
 
 // overdue resets an object that has an event over its wall limit.
 func (o *Object) overdue() {
-	if o.guest == nil {
+	if !o.live {
 		return
 	}
 	now := o.dir.now()
 	for _, e := range o.events {
-		limit := o.class.Limits.EventTimeout
-		if e.Kind == abi.EventAlarm || e.Kind == abi.EventScheduled {
-			limit = o.class.Limits.BackgroundMax
-		}
-		if isSocketEvent(e.Kind) && o.sockets.eventTimeoutMs > 0 {
-			limit = time.Duration(o.sockets.eventTimeoutMs) * time.Millisecond
-		}
-		if now.Sub(e.began) > limit {
+		if limit := o.limitOf(e); now.Sub(e.began) > limit {
 			o.crash(&Error{abi.Timeout, "the event took longer than " + limit.String() + ", which caused the object to be reset", abi.FailureRetryable})
 			return
 		}
@@ -192,6 +181,34 @@ func (o *Object) overdue() {
 	if o.background > 0 && now.Sub(o.begun[0].at) > o.class.Limits.BackgroundMax {
 		o.crash(&Error{abi.Timeout, "background work took longer than " + o.class.Limits.BackgroundMax.String(), abi.FailureRetryable})
 	}
+}
+
+// limitOf is the wall limit of an event.
+func (o *Object) limitOf(e *Event) time.Duration {
+	switch {
+	case e.Kind == abi.EventAlarm, e.Kind == abi.EventScheduled:
+		return o.class.Limits.BackgroundMax
+	case isSocketEvent(e.Kind) && o.sockets.eventTimeoutMs > 0:
+		return time.Duration(o.sockets.eventTimeoutMs) * time.Millisecond
+	}
+	return o.class.Limits.EventTimeout
+}
+
+// turnMin is what a turn may take even if its event has used up its time
+// waiting: the guest gets to see that.
+const turnMin = 50 * time.Millisecond
+
+// turnLimit is how long the next turn may run: to the end of what the events
+// that are unfinished may take, of which it belongs to one.
+func (o *Object) turnLimit() time.Duration {
+	limit := turnMin
+	for _, e := range o.events {
+		limit = max(limit, o.limitOf(e)-time.Since(e.entered))
+	}
+	if o.background > 0 || len(o.events) == 0 {
+		limit = max(limit, o.class.Limits.BackgroundMax)
+	}
+	return limit
 }
 
 func isSocketEvent(k abi.EventKind) bool {

@@ -50,6 +50,10 @@ type Object struct {
 
 	// Loop only, from here on.
 	guest        Guest
+	frozen       Frozen // instead of guest
+	live         bool   // there is an instance: guest, frozen, or one that was lost
+	unfreezable  bool   // the instance
+	noted        uint64 // turns when the snapshots were made
 	version      *Version
 	storage      store.Object
 	gate         *gate.Gate
@@ -85,6 +89,7 @@ type Object struct {
 	memory      atomic.Int64
 	socketCount atomic.Int64
 	lastActive  atomic.Int64 // unix ms
+	restless    atomic.Bool  // the instance cannot be frozen now
 	busy        atomic.Bool  // unfinished events, operations, timers or background work
 	versionNo   atomic.Int64
 	unsettled   atomic.Bool // something comes that no clock has to move for
@@ -284,7 +289,7 @@ func (o *Object) accepts() bool {
 	if o.constructing || o.blocks > 0 {
 		return false
 	}
-	if o.guest == nil {
+	if !o.live {
 		return true
 	}
 	if o.version.Interleave && o.version == o.class.Current.Load() {
@@ -402,9 +407,13 @@ func (o *Object) note() {
 	o.timerOnly.Store(o.settled())
 	o.closedIn.Store(!o.accepts())
 	o.busy.Store(!o.idle())
-	o.lastActive.Store(o.dir.cfg.Clock.Now().UnixMilli())
-	if o.guest != nil {
-		o.dir.touch(o, o.guest.MemoryBytes())
+	o.restless.Store(!o.freezable())
+	if o.turns != o.noted {
+		o.noted = o.turns
+		o.lastActive.Store(o.dir.cfg.Clock.Now().UnixMilli())
+		if o.guest != nil {
+			o.dir.touch(o, o.weigh())
+		}
 	}
 	if o.pool != nil {
 		o.pool.back(o)
@@ -420,6 +429,9 @@ func (o *Object) idle() bool {
 		if _, armed := o.guest.Deadline(); armed {
 			return false
 		}
+	}
+	if o.frozen != nil && o.timerAt != 0 {
+		return false
 	}
 	return o.settled()
 }
@@ -455,7 +467,7 @@ func (o *Object) askTimers() {
 		o.post(func() {
 			o.asking = false
 			if o.life == life && o.guest != nil && o.guest.ClockRead() {
-				o.turn(o.guest.Tick)
+				o.turn(Guest.Tick)
 			}
 		})
 	})
@@ -463,6 +475,9 @@ func (o *Object) askTimers() {
 
 // armTimer wakes the loop for the guest's next timer.
 func (o *Object) armTimer() {
+	if o.frozen != nil {
+		return // armed as it was
+	}
 	o.askTimers()
 	at := int64(0)
 	if o.guest != nil {
@@ -481,9 +496,9 @@ func (o *Object) armTimer() {
 	life := o.life
 	o.timer = o.dir.cfg.Clock.AfterFunc(time.Duration(at-o.dir.cfg.Clock.Mono()), func() {
 		o.post(func() {
-			if o.life == life && o.guest != nil {
+			if o.life == life && o.live {
 				o.timerAt = 0
-				o.turn(o.guest.Tick)
+				o.turn(Guest.Tick)
 			}
 		})
 	})

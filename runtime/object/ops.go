@@ -76,7 +76,7 @@ func (o *Object) complete(life uint64, op *operation, st abi.Status, payload []b
 	op.cancel()
 	o.dropCall(op)
 	o.received(op, payload)
-	o.turn(func() error { return o.guest.Complete(op.id, st, payload) })
+	o.turn(func(g Guest) error { return g.Complete(op.id, st, payload) })
 }
 
 func (o *Object) dropCall(op *operation) {

@@ -74,10 +74,10 @@ func (e *Event) Cancel() {
 	}
 	o.post(func() {
 		e.cancelled = true
-		if !e.started || e.done || o.guest == nil || o.events[e.id] != e {
+		if !e.started || e.done || !o.live || o.events[e.id] != e {
 			return
 		}
 		m := abi.CancelledEvent{Event: e.id}
-		o.turn(func() error { return o.guest.Event(abi.EventCancelled, m.Append(nil)) })
+		o.turn(func(g Guest) error { return g.Event(abi.EventCancelled, m.Append(nil)) })
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/gate"
@@ -21,7 +22,7 @@ func (o *Object) undo(fn func()) { o.undos = append(o.undos, fn) }
 func (o *Object) deliver(e *Event) {
 	o.nextEvent++
 	e.number(o.nextEvent)
-	e.began = o.dir.now()
+	e.began, e.entered = o.dir.now(), time.Now()
 	if o.events == nil {
 		o.events = map[uint64]*Event{}
 	}
@@ -36,7 +37,7 @@ func (o *Object) deliver(e *Event) {
 		o.sockets.offers[e.Upgrade.Socket.ID()] = e.Upgrade
 	}
 	o.buf = e.Message.Append(o.buf[:0])
-	o.turn(func() error { return o.guest.Event(e.Kind, o.buf) })
+	o.turn(func(g Guest) error { return g.Event(e.Kind, o.buf) })
 	if cap(o.buf) > bufKept {
 		o.buf = nil
 	}
@@ -45,11 +46,15 @@ func (o *Object) deliver(e *Event) {
 // bufKept is the largest encoding buffer that an object keeps.
 const bufKept = 16 << 10
 
-// turn enters the guest once and settles what it did: storage commits as one,
-// effects wait for it.
-func (o *Object) turn(enter func() error) {
+// turn enters the guest once, thawing it first if need be, and settles what it
+// did: storage commits as one, effects wait for it.
+func (o *Object) turn(enter func(g Guest) error) {
 	o.turns++
-	err := enter()
+	err := o.thaw()
+	if err == nil {
+		o.guest.SetLimit(o.turnLimit())
+		err = enter(o.guest)
+	}
 	if err == nil && o.tx > 0 {
 		err = errors.New("a transaction was left open at the end of its turn")
 	}
@@ -294,16 +299,20 @@ func (o *Object) discard(st abi.Status, f abi.Failure) {
 }
 
 func (o *Object) closeGuest() {
-	if o.guest == nil {
+	if !o.live {
 		return
 	}
 	if o.timer != nil {
 		o.timer.Stop()
 		o.timer, o.timerAt = nil, 0
 	}
-	o.guest.Close()
-	o.guest = nil
 	o.dropPlain()
+	o.dropFrozen()
+	if o.guest != nil {
+		o.guest.Close()
+		o.guest = nil
+	}
+	o.live = false
 	o.life++
 	o.tier.Store(int32(TierCold))
 	o.dir.cooled(o)
