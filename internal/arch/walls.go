@@ -13,6 +13,7 @@ type Wall struct {
 // is a finding, so that a new dependency is a decision.
 var Walls = []Wall{
 	{"github.com/tetratelabs/wazero", []string{"runtime/engine/..."}, nil},
+	{"github.com/klauspost/compress", []string{"runtime/engine", "host/socket"}, nil},
 	{"github.com/valyala/fasthttp",
 		[]string{"host/ingress", "host/socket", "host/admin", "host/d1/front", "objects/logroom/client", "objects/conversation/client", "examples/load/..."}, nil},
 	{"github.com/fasthttp/websocket",

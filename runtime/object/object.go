@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/clock"
@@ -450,56 +449,4 @@ func (o *Object) outside() int {
 // settled reports that nothing but a timer is unfinished.
 func (o *Object) settled() bool {
 	return !o.asking && len(o.events) == 0 && len(o.ops) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0 && len(o.plains) == 0
-}
-
-// askAfter is how long a guest that has read its clock may keep a timer to
-// itself: asking after each event would cost more than the event.
-const askAfter = 5 * time.Millisecond
-
-// askTimers pumps a guest that may have armed a timer, a little later.
-func (o *Object) askTimers() {
-	if o.asking || o.guest == nil || !o.guest.ClockRead() {
-		return
-	}
-	o.asking = true
-	life := o.life
-	o.dir.cfg.After(askAfter, func() {
-		o.post(func() {
-			o.asking = false
-			if o.life == life && o.guest != nil && o.guest.ClockRead() {
-				o.turn(Guest.Tick)
-			}
-		})
-	})
-}
-
-// armTimer wakes the loop for the guest's next timer.
-func (o *Object) armTimer() {
-	if o.frozen != nil {
-		return // armed as it was
-	}
-	o.askTimers()
-	at := int64(0)
-	if o.guest != nil {
-		at, _ = o.guest.Deadline()
-	}
-	if at == o.timerAt {
-		return
-	}
-	if o.timer != nil {
-		o.timer.Stop()
-	}
-	o.timer, o.timerAt = nil, at
-	if at == 0 {
-		return
-	}
-	life := o.life
-	o.timer = o.dir.cfg.Clock.AfterFunc(time.Duration(at-o.dir.cfg.Clock.Mono()), func() {
-		o.post(func() {
-			if o.life == life && o.live {
-				o.timerAt = 0
-				o.turn(Guest.Tick)
-			}
-		})
-	})
 }

@@ -13,7 +13,7 @@ import (
 // ready opens the storage and, where no instance has seen it yet, carries
 // out the restore that an earlier one has asked for.
 func (o *Object) ready() error {
-	if err := o.open(); err != nil || o.storage == nil || o.guest != nil {
+	if err := o.open(); err != nil || o.storage == nil || o.live {
 		return err
 	}
 	t := o.gate.Open()
@@ -42,7 +42,7 @@ func (o *Object) pokeEffect() gate.Effect {
 // back: what it, or its frozen image, remembers would no longer be true. Loop
 // only.
 func (o *Object) dropInstance(reason string) {
-	if o.guest != nil {
+	if o.live {
 		o.crash(&Error{abi.Reset, reason, abi.FailureRetryable})
 	}
 }
