@@ -71,6 +71,13 @@ func (w *watermark) enter(batch *pebble.Batch, dueMs int64) error {
 	return batch.Set(keyWatermark, watermarkValue(dueMs), nil)
 }
 
+// current is the mark.
+func (w *watermark) current() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mark
+}
+
 // leave follows enter when the batch is applied or given up.
 func (w *watermark) leave(dueMs int64) {
 	w.mu.Lock()

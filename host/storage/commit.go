@@ -33,6 +33,10 @@ func (o *Object) Commit(durable func(error)) (bool, error) {
 	if !next.exists && !o.meta.exists {
 		return false, o.endTurn()
 	}
+	if limit := o.objectBytesMax(); next.bytes() > limit && next.bytes() > o.meta.bytes() {
+		err := fmt.Errorf("commit: the object would hold %d bytes, at most %d are allowed: %w", next.bytes(), limit, store.ErrFull)
+		return false, errors.Join(err, o.dropTurn())
+	}
 	err := o.write(&next, durable, func(batch *pebble.Batch) error { return o.fill(batch, &next) })
 	if err != nil {
 		return false, errors.Join(err, o.dropTurn())
@@ -56,11 +60,7 @@ func (o *Object) committable() error {
 	case !o.Dirty():
 		return nil
 	}
-	bytes := o.turn.kvBytes + o.sqlBytes()
-	if limit := o.objectBytesMax(); bytes > limit && bytes > o.meta.bytes() {
-		return fmt.Errorf("commit: the object would hold %d bytes, at most %d are allowed: %w", bytes, limit, store.ErrFull)
-	}
-	return o.engine.writable(bytes - o.meta.bytes())
+	return o.engine.writable(o.turn.kvBytes + o.sqlBytes() - o.meta.bytes())
 }
 
 func (o *Object) pagesChanged() bool {
@@ -254,17 +254,23 @@ func (o *Object) fillRegistry(batch *pebble.Batch, next *meta) error {
 	return nil
 }
 
+// renew begins a turn.
+func (o *Object) renew() {
+	o.turn.reset(&o.meta)
+	o.limit.renew()
+}
+
 // endTurn begins the next turn after a commit.
 func (o *Object) endTurn() error {
 	err := o.releaseSQL()
-	o.turn.reset(&o.meta)
+	o.renew()
 	return err
 }
 
 // dropTurn ends the turn after SQLite has committed what Pebble did not get.
 func (o *Object) dropTurn() error {
 	err := o.discardSQL()
-	o.turn.reset(&o.meta)
+	o.renew()
 	return err
 }
 
@@ -274,7 +280,7 @@ func (o *Object) Abort() error {
 		return nil
 	}
 	err := o.rollbackSQL()
-	o.turn.reset(&o.meta)
+	o.renew()
 	return err
 }
 

@@ -22,7 +22,7 @@ const (
 	turnBytesDefault        = 128 << 20
 	diskFreeSoftDefault     = 256 << 20
 	diskFreeHardDefault     = 64 << 20
-	sqlOpsDefault           = 2_000_000_000
+	sqlOpsDefault           = 1_000_000_000
 	syncQueueDefault        = 4096
 	sqlMemoryBytesMin       = 8 << 20
 	turnBytesCeiling        = 1 << 30
@@ -61,7 +61,7 @@ type Config struct {
 	ObjectBytesMax    int64  // kv + SQL of one object (10 GiB): store.ErrFull
 	TurnBytesMax      int    // batch of one turn (128 MiB): store.ErrTooLarge
 	HostBytesMax      int64  // kv + SQL of all objects (0: no bound): store.ErrFull
-	SQLOpsMax         int64  // steps of SQLite's machine in one turn (2,000,000,000)
+	SQLOpsMax         int64  // steps of SQLite's machine in one turn (1,000,000,000): SQLITE_INTERRUPT
 	DiskFreeBytesSoft uint64 // below it what grows is refused (256 MiB): store.ErrDiskFull
 	DiskFreeBytesHard uint64 // below it every write is refused (64 MiB)
 	SyncQueueMax      int    // turns waiting for their sync; then Commit waits (4,096)

@@ -44,7 +44,7 @@ func (c *cursor) advance() (bool, error) {
 	}
 	err := stmt.Err()
 	if err != nil {
-		err = sqlError(err, c.statement.text)
+		err = c.object.limit.explain(sqlError(err, c.statement.text))
 	}
 	c.done = true
 	c.finish()

@@ -335,7 +335,7 @@ func (o *Object) openDatabase() (db *database, err error) {
 
 // configure sets what the guest cannot change, then closes the sandbox.
 func (o *Object) configure(db *database) error {
-	pagesMax := o.engine.cfg.ObjectBytesMax / int64(db.file.pageBytes)
+	pagesMax := max(1, o.objectBytesMax()/int64(db.file.pageBytes))
 	cacheKiB := o.options.CacheKiB
 	setDefault(&cacheKiB, o.engine.cfg.SQLCacheKiB)
 	pragmas := fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=NONE; PRAGMA locking_mode=EXCLUSIVE;

@@ -18,7 +18,7 @@ import (
 // goroutine. It owns the data directory, one goroutine that waits for syncs,
 // and the open SQLite databases.
 //
-// Lock order: epochs.mu, lifecycle, watermark.search, watermark.mu. The other
+// Lock order: backing, epochs.mu, lifecycle, watermark.search, watermark.mu. The other
 // locks (opened.mu, namespaces.mu, databases.mu) are leaves.
 type Engine struct {
 	cfg  Config
@@ -36,7 +36,8 @@ type Engine struct {
 	watermark  watermark
 	databases  databases
 	epochs     epochs
-	deadSerial atomic.Uint64
+	identity   string     // of the data directory
+	backing    sync.Mutex // one backup at a time
 
 	opened struct {
 		mu  sync.Mutex
@@ -84,6 +85,11 @@ func (e *Engine) openPebble() error {
 	if err != nil {
 		return store.Errorf("lock %s: %w (%v)", e.cfg.Dir, store.ErrLocked, err)
 	}
+	if left := e.cfg.FS.PathJoin(e.cfg.Dir, checkpointName); sizeOf(e.cfg.FS, left) >= 0 {
+		if err := e.cfg.FS.RemoveAll(left); err != nil { // of a backup that a crash has ended
+			return errors.Join(store.Errorf("remove %s: %w", left, err), lock.Close())
+		}
+	}
 	options := e.cfg.pebbleOptions()
 	defer options.Cache.Unref()
 	options.Lock = lock
@@ -109,6 +115,9 @@ func openRecovered(dir string, options *pebble.Options) (db *pebble.DB, err erro
 // load reads what the engine keeps in memory.
 func (e *Engine) load() error {
 	if err := e.checkVersion(); err != nil {
+		return err
+	}
+	if err := e.loadIdentity(); err != nil {
 		return err
 	}
 	if err := e.namespaces.load(e.db); err != nil {

@@ -117,12 +117,16 @@ func TestFailedSync_IsFinal(t *testing.T) {
 // noSpace is a file system that is nearly full while full is set.
 type noSpace struct {
 	vfs.FS
-	full atomic.Bool
+	full  atomic.Bool
+	avail atomic.Uint64 // 0: plenty
 }
 
 func (f *noSpace) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	if f.full.Load() {
 		return vfs.DiskUsage{AvailBytes: 1 << 20, TotalBytes: 1 << 40}, nil
+	}
+	if n := f.avail.Load(); n > 0 {
+		return vfs.DiskUsage{AvailBytes: n, TotalBytes: 1 << 40}, nil
 	}
 	return vfs.DiskUsage{AvailBytes: 1 << 39, TotalBytes: 1 << 40}, nil
 }

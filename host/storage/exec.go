@@ -25,7 +25,7 @@ func (o *Object) Exec(query string, args []abi.Value) (_ store.Cursor, err error
 	s := db.cache.take(query)
 	if s == nil {
 		if s, err = o.prepareLast(query); err != nil {
-			return nil, err
+			return nil, o.limit.explain(err)
 		}
 	}
 	c, err := o.start(s, args)

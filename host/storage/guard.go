@@ -71,7 +71,7 @@ func (g *guard) Err() error {
 	if g.trusted {
 		return nil
 	}
-	return g.limit.err()
+	return g.limit.poll()
 }
 
 // authorize is SQLite's question about one thing that a statement does.

@@ -15,6 +15,7 @@ const (
 	familyDead      = 'd' // died at ‖ serial -> dead alarm
 	familyEpoch     = 'e' // -> first epoch that is not reserved
 	familyHistory   = 'h' // namespace ‖ id ‖ epoch ‖ sequence ‖ time -> what the commit replaced
+	familyIdentity  = 'i' // -> tells this data directory from others
 	familyName      = 'n' // namespace ‖ escaped name ‖ id ->
 	familyNamespace = 'N' // namespace's name -> number
 	familyObject    = 'o' // namespace ‖ id ‖ kind ‖ rest -> see below
@@ -41,6 +42,7 @@ const (
 var (
 	keyVersion   = []byte{familyVersion}
 	keyEpoch     = []byte{familyEpoch}
+	keyIdentity  = []byte{familyIdentity}
 	keyWatermark = []byte{familyWatermark}
 )
 

@@ -80,7 +80,8 @@ func (e *Engine) OpenWith(ref store.Ref, options ObjectOptions) (*Object, error)
 	if ref.Name == "" {
 		o.ref.Name = o.meta.name
 	}
-	o.turn.reset(&o.meta)
+	o.limit.opsMax = e.cfg.SQLOpsMax
+	o.renew()
 	return o, nil
 }
 

@@ -36,7 +36,7 @@ func (o *Object) replace(s *state, epoch uint64, durable func(error)) (bool, err
 		return false, err
 	}
 	o.meta = next
-	o.turn.reset(&o.meta)
+	o.renew()
 	return true, nil
 }
 
