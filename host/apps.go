@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,6 +98,11 @@ func (h *Host) load(ctx context.Context, configs []*app.Config) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	for _, c := range configs {
+		if err := h.migrateClasses(c); err != nil {
+			return fmt.Errorf("app %s: %w", c.Name, err)
+		}
+	}
 	for i, c := range configs {
 		a, err := h.start(ctx, c, paths[i])
 		if err != nil {
@@ -165,6 +171,7 @@ func (h *Host) start(ctx context.Context, c *app.Config, path string) (*running,
 	}
 	for _, v := range h.versions(a, a.image) {
 		class := object.NewClass(c.Name, v.class, h.limits(c), v.version)
+		class.Origin = h.storage.Origin(class.Namespace)
 		h.dir.AddClass(class)
 		if v.class == "" {
 			a.workers = h.dir.Workers(c.Name)
@@ -172,7 +179,7 @@ func (h *Host) start(ctx context.Context, c *app.Config, path string) (*running,
 		}
 		a.classes[v.class] = class
 	}
-	return a, nil
+	return a, h.keep(c, slices.Collect(maps.Keys(a.classes)))
 }
 
 // versioned is a class of an image, as the app's current version has it.
@@ -366,6 +373,9 @@ func (h *Host) swap(ctx context.Context, a, next *running) error {
 	if err := next.d1.migrateNow(ctx); err != nil {
 		return errors.Join(err, next.close())
 	}
+	if err := h.migrateClasses(next.cfg); err != nil {
+		return errors.Join(fmt.Errorf("reload %s: restart to apply: %w", next.name, err), next.close())
+	}
 	next.classes = map[string]*object.Class{}
 	if next.image != nil {
 		calls := *a.calls
@@ -380,6 +390,7 @@ func (h *Host) swap(ctx context.Context, a, next *running) error {
 			}
 			if class == nil {
 				class = object.NewClass(next.name, v.class, h.limits(next.cfg), v.version)
+				class.Origin = h.storage.Origin(class.Namespace)
 				h.dir.AddClass(class)
 			} else {
 				h.dir.Shift(class, v.version)
@@ -394,7 +405,7 @@ func (h *Host) swap(ctx context.Context, a, next *running) error {
 	h.mu.Lock()
 	h.apps[slices.Index(h.apps, a)] = next
 	h.mu.Unlock()
-	if err := h.check(next); err != nil {
+	if err := errors.Join(h.check(next), h.keep(next.cfg, slices.Collect(maps.Keys(next.classes)))); err != nil {
 		h.cfg.Log.Error("reload", "app", next.name, "error", err.Error())
 	}
 	h.schedule(next)

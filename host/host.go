@@ -83,6 +83,11 @@ type Limits struct {
 	Connections             int   `json:"connections"`
 	OpenDatabases           int   `json:"openDatabases"`
 	D1Seconds               int   `json:"d1Seconds"`
+	ObjectMiB               int64 `json:"objectMiB"`       // kv + SQL of one object
+	StorageMiB              int64 `json:"storageMiB"`      // of all
+	SQLMillionSteps         int64 `json:"sqlMillionSteps"` // of SQLite's machine in one turn
+	DiskSoftMiB             int64 `json:"diskSoftMiB"`     // free space below which nothing may grow
+	DiskHardMiB             int64 `json:"diskHardMiB"`     // below which nothing is written
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -129,6 +134,8 @@ type Host struct {
 	ingress *ingress.Server
 	admin   *admin.Server
 	watcher *watcher
+	sweeper func()        // stops the sweeps of histories
+	broken  chan struct{} // closed when storage takes no more writes
 
 	router  atomic.Pointer[router]
 	mu      sync.Mutex // guards apps while they change
@@ -143,7 +150,7 @@ func New(ctx context.Context, cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{cfg: cfg}
+	h := &Host{cfg: cfg, broken: make(chan struct{})}
 	if err := h.open(ctx); err != nil {
 		return nil, errors.Join(err, h.close(ctx))
 	}
@@ -157,7 +164,7 @@ func (h *Host) open(ctx context.Context) error {
 		return err
 	}
 	h.crons = newCrons(clock.System{}, h.cfg.Log)
-	if h.storage, err = storage.Open(storage.Config{Dir: h.cfg.DataDir, Logger: h.cfg.Log, Clock: h.now, OpenDatabasesMax: h.cfg.Limits.OpenDatabases}); err != nil {
+	if h.storage, err = storage.Open(h.storageConfig()); err != nil {
 		return err
 	}
 	h.clock = clock.System{}
@@ -191,6 +198,7 @@ func (h *Host) open(ctx context.Context) error {
 	if err := h.load(ctx, configs); err != nil {
 		return err
 	}
+	h.sweeper = h.sweepHistory()
 	return h.listen()
 }
 
@@ -312,6 +320,9 @@ func (h *Host) close(ctx context.Context) error {
 		}
 		sockets <- h.sockets.Shutdown(ctx, closeRestart, "the host restarts")
 	}()
+	if h.sweeper != nil {
+		h.sweeper()
+	}
 	if h.ingress != nil {
 		errs = append(errs, h.ingress.Shutdown(ctx))
 	}

@@ -18,6 +18,9 @@ func (h *Host) Health() error {
 	if err := h.storage.Failed(); err != nil {
 		return fmt.Errorf("storage takes no writes: %w", err)
 	}
+	if err := h.storage.DiskError(); err != nil {
+		return fmt.Errorf("storage takes no writes: %w", err)
+	}
 	return nil
 }
 
@@ -58,10 +61,13 @@ func (h *Host) Objects(namespace, prefix, cursor string, limit int) ([]admin.Obj
 
 // ref finds an object by name or by the text of its id.
 func (h *Host) ref(namespace, id string, byName bool) (store.Ref, error) {
+	origin := h.storage.Origin(namespace)
 	if byName {
-		return object.RefByName(namespace, id), nil
+		r := object.RefByName(origin, id)
+		r.Namespace = namespace
+		return r, nil
 	}
-	parsed, err := object.IDFromString(namespace, id)
+	parsed, err := object.IDFromString(origin, id)
 	if err != nil {
 		return store.Ref{}, fmt.Errorf("%w: %s: %w", admin.ErrNotFound, id, err)
 	}
@@ -158,7 +164,7 @@ func (h *Host) DeadAlarms(cursor string, limit int) ([]admin.Alarm, string, erro
 	out := make([]admin.Alarm, len(list))
 	for i, a := range list {
 		out[i] = alarmOf(a.Ref, a.Alarm)
-		out[i].DiedAt, out[i].Reason = admin.Time(a.DiedAt), a.Reason
+		out[i].Key, out[i].DiedAt, out[i].Reason = a.Key, admin.Time(a.DiedAt), a.Reason
 	}
 	return out, next, nil
 }

@@ -21,7 +21,7 @@ func (t *objectTarget) BodyBytesMax() int64 { return t.limit }
 // Serve sends the request to the object.
 func (t *objectTarget) Serve(x *ingress.Exchange) {
 	e := fetchEvent(x, t.a)
-	if err := t.h.dir.SendHere(t.class, object.RefByName(t.class.Namespace, t.name), e); err != nil {
+	if err := t.h.dir.SendHere(t.class, t.class.RefByName(t.name), e); err != nil {
 		refuse(x, err)
 	}
 }

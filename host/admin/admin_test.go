@@ -21,6 +21,7 @@ import (
 
 // fake is a Host that notes what it is asked.
 type fake struct {
+	admin.Keeper
 	asked  []string
 	sick   error
 	failed error // of every call that can fail

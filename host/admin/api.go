@@ -75,8 +75,10 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, method string, parts []string)
 	case "GET namespaces":
 		items, err := s.host.Namespaces()
 		return page{Items: nonNil(items)}, 200, err
-	case "GET objects", "POST objects":
+	case "GET objects", "POST objects", "DELETE objects":
 		return s.objects(ctx, method, parts[1:])
+	case "POST backup", "POST verify", "POST namespaces", "POST alarms", "DELETE alarms":
+		return s.care(ctx, method+" "+parts[0], parts[1:])
 	case "GET alarms":
 		return s.alarms(ctx, parts[1:])
 	case "GET d1":
@@ -140,6 +142,12 @@ func (s *Server) objects(ctx *fasthttp.RequestCtx, method string, parts []string
 			return nil, 0, err
 		}
 		return d, 200, nil
+	}
+	if len(parts) == 2 && method == "DELETE" {
+		return s.change(ctx, method, ns, id, byName)
+	}
+	if len(parts) == 3 && parts[2] != "evict" && parts[2] != "crash" {
+		return s.change(ctx, method+" "+parts[2], ns, id, byName)
 	}
 	if len(parts) == 3 && method == "POST" {
 		c, cancel := context.WithTimeout(context.Background(), callTimeout)

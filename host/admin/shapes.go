@@ -74,6 +74,7 @@ type Alarm struct {
 	ScheduledAt string `json:"scheduledAt"`
 	DueAt       string `json:"dueAt"`
 	Retries     int    `json:"retries"`
+	Key         string `json:"key,omitempty"` // of a dead one
 	DiedAt      string `json:"diedAt,omitempty"`
 	Reason      string `json:"reason,omitempty"`
 }
@@ -127,4 +128,5 @@ type Host interface {
 	Clock() (mode string, now time.Time)
 	// Advance moves a manual clock; ErrConflict for the system's.
 	Advance(ctx context.Context, d time.Duration) (now time.Time, fired int, err error)
+	Keeper
 }

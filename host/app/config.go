@@ -39,6 +39,7 @@ type Config struct {
 	MemoryMiB  int      // of one guest instance; 0: the host's default
 	Interleave bool
 	Limits     Limits
+	Keeping    []Keeping // the app's first, then of single classes
 }
 
 // Guest is the Wasm module of an app: built from Package, or Wasm as it is.
@@ -131,6 +132,16 @@ type AssetsConfig struct {
 	Binding          string
 	NotFoundHandling string // "none", "404-page" or "single-page-application"
 	RunWorkerFirst   bool
+}
+
+// Keeping says how the storage of the app's classes, or of one, is kept. A
+// field that is not set is the app's, then what holds already.
+type Keeping struct {
+	Class       string // "": all
+	HistoryDays *int   // how far back its objects can be restored; 0: not at all
+	ObjectMiB   int    // of one object; 0: the host's limit
+	TotalMiB    int    // of all objects; 0: no limit
+	Objects     int    // their number; 0: no limit
 }
 
 // Limits are the app's own; 0 is the host's default.

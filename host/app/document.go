@@ -174,7 +174,10 @@ func (o *object) flag(name string) bool {
 }
 
 // number reads a whole number from 1 to most; absent: 0.
-func (o *object) number(name string, most int) int {
+func (o *object) number(name string, most int) int { return o.between(name, 1, most) }
+
+// between reads a whole number from least to most; absent: 0.
+func (o *object) between(name string, least, most int) int {
 	value, ok := o.take(name)
 	if !ok {
 		return 0
@@ -188,8 +191,8 @@ func (o *object) number(name string, most int) int {
 	case int64:
 		n = v
 	}
-	if n < 1 || n > int64(most) {
-		o.fail(name, "want a whole number from 1 to %d", most)
+	if n < int64(least) || n > int64(most) {
+		o.fail(name, "want a whole number from %d to %d", least, most)
 		return 0
 	}
 	return int(n)

@@ -83,6 +83,7 @@ func (l *loader) load(root *object) {
 	l.loadVars(root)
 	l.loadCrons(root)
 	l.loadLimits(root, own)
+	l.loadKeeping(own)
 	l.loadRoutes(root, own)
 	l.Standalone = own.flag("standalone")
 	l.Interleave = own.flag("interleave")

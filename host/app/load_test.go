@@ -35,6 +35,7 @@ const wholeJSON = `{
 		"routes": [{"pattern": "/cart/:id/*", "binding": "CART", "name": "cart-:id", "body_mib": 2}],
 		"d1": [{"binding": "FAR", "url": "libsql://db.example.com", "token": "secret"}],
 		"limits": {"socket_message_mib": 1, "body_mib": 3, "mailbox_events": 10},
+		"history_days": 7, "classes": [{"class": "Cart", "history_days": 0, "object_mib": 5, "total_mib": 6, "objects": 7}, {"class": "Plain"}],
 	},
 }`
 
@@ -86,6 +87,8 @@ cpu_ms = 100
 [holdfast]
 standalone = true
 interleave = true
+history_days = 7
+classes = [ { class = "Cart", history_days = 0, object_mib = 5, total_mib = 6, objects = 7 }, { class = "Plain" } ]
 memory_mib = 128
 outbound = ["api.example.com", "*.example.org", "10.0.0.1:80"]
 routes = [ { pattern = "/cart/:id/*", binding = "CART", name = "cart-:id", body_mib = 2 } ]
@@ -133,7 +136,8 @@ func TestLoad_ReadsEveryKey(t *testing.T) {
 				},
 				Assets:     &AssetsConfig{filepath.Join(c.Dir, "static"), "ASSETS", "single-page-application", false},
 				Standalone: true, Outbound: []string{"api.example.com", "*.example.org", "10.0.0.1:80"}, MemoryMiB: 128, Interleave: true,
-				Limits: Limits{CPUMs: 100, SocketMessageMiB: 1, BodyMiB: 3, MailboxEvents: 10},
+				Limits:  Limits{CPUMs: 100, SocketMessageMiB: 1, BodyMiB: 3, MailboxEvents: 10},
+				Keeping: []Keeping{{HistoryDays: new(7)}, {Class: "Cart", HistoryDays: new(0), ObjectMiB: 5, TotalMiB: 6, Objects: 7}, {Class: "Plain"}},
 			}
 			if !reflect.DeepEqual(c, want) {
 				t.Errorf("got  %+v\nwant %+v", c, want)
@@ -181,39 +185,43 @@ func TestLoad_GuestAndDefaultRoute(t *testing.T) {
 
 // loadFaults are configurations and the key that each error must name.
 var loadFaults = map[string]string{
-	`{"main":"."}`:                                                                                 "name",
-	`{"name":"A B","main":"."}`:                                                                    "name",
-	`{"name":1,"main":"."}`:                                                                        "name",
-	`{"name":"a"}`:                                                                                 "main",
-	`{"name":"a","main":"src/index.ts"}`:                                                           "main",
-	`{"name":"a","main":"none.wasm"}`:                                                              "main",
-	`{"name":"a","main":"none.go"}`:                                                                "main",
-	`{"name":"a","main":"static"}`:                                                                 "main",
-	`{"name":"a","holdfast":{"guest":"./none"}}`:                                                   "holdfast.guest",
-	`{"name":"a","main":".","compatibility_date":"today"}`:                                         "compatibility_date",
-	`{"name":"a","main":".","kv_namespaces":[]}`:                                                   "kv_namespaces",
-	`{"name":"a","main":".","build":{"command":"make"}}`:                                           "build",
-	`{"name":"a","main":".","holdfast":{"nonsense":1}}`:                                            "holdfast.nonsense",
-	`{"name":"a","main":".","holdfast":{"memory_mib":0}}`:                                          "holdfast.memory_mib",
-	`{"name":"a","main":".","holdfast":{"memory_mib":1.5}}`:                                        "holdfast.memory_mib",
-	`{"name":"a","main":".","holdfast":{"standalone":"yes"}}`:                                      "holdfast.standalone",
-	`{"name":"a","main":".","holdfast":{"limits":{"x":1}}}`:                                        "holdfast.limits.x",
-	`{"name":"a","main":".","holdfast":[]}`:                                                        "holdfast",
-	`{"name":"a","main":".","holdfast":{"outbound":["http://x/"]}}`:                                "holdfast.outbound[0]",
-	`{"name":"a","main":".","vars":{"A-B":"x"}}`:                                                   "vars.A-B",
-	`{"name":"a","main":".","vars":[]}`:                                                            "vars",
-	`{"name":"a","main":".","limits":{"x":1}}`:                                                     "limits.x",
-	`{"name":"a","main":".","triggers":{"crons":["0 2 * * *","x"]}}`:                               "triggers.crons[1]",
-	`{"name":"a","main":".","triggers":{"crons":"0 2 * * *"}}`:                                     "triggers.crons",
-	`{"name":"a","main":".","assets":{"directory":"none"}}`:                                        "assets.directory",
-	`{"name":"a","main":".","assets":{}}`:                                                          "assets.directory",
-	`{"name":"a","main":".","assets":{"directory":"static","not_found_handling":"x"}}`:             "assets.not_found_handling",
-	`{"name":"a","main":".","assets":{"directory":"static","html_handling":"none"}}`:               "assets.html_handling",
-	`{"name":"a","main":".","assets":{"directory":"static","binding":"X"},"vars":{"X":"1"}}`:       "vars.X",
-	`{"name":"a","main":".","durable_objects":{"bindings":[{"name":"X"}]}}`:                        "durable_objects.bindings[0].class_name",
-	`{"name":"a","main":".","durable_objects":{"bindings":[{"name":"X","class_name":"C","y":1}]}}`: "durable_objects.bindings[0].y",
-	`{"name":"a","main":".","durable_objects":{"bindings":["X"]}}`:                                 "durable_objects.bindings[0]",
-	`{"name":"a","main":".","durable_objects":{"bindings":[{"name":"X","class_name":"C"},{"name":"X","class_name":"D"}]}}`:                                       "durable_objects.bindings[1].name",
+	`{"main":"."}`:                                                                                                         "name",
+	`{"name":"A B","main":"."}`:                                                                                            "name",
+	`{"name":1,"main":"."}`:                                                                                                "name",
+	`{"name":"a"}`:                                                                                                         "main",
+	`{"name":"a","main":"src/index.ts"}`:                                                                                   "main",
+	`{"name":"a","main":"none.wasm"}`:                                                                                      "main",
+	`{"name":"a","main":"none.go"}`:                                                                                        "main",
+	`{"name":"a","main":"static"}`:                                                                                         "main",
+	`{"name":"a","holdfast":{"guest":"./none"}}`:                                                                           "holdfast.guest",
+	`{"name":"a","main":".","compatibility_date":"today"}`:                                                                 "compatibility_date",
+	`{"name":"a","main":".","kv_namespaces":[]}`:                                                                           "kv_namespaces",
+	`{"name":"a","main":".","build":{"command":"make"}}`:                                                                   "build",
+	`{"name":"a","main":".","holdfast":{"nonsense":1}}`:                                                                    "holdfast.nonsense",
+	`{"name":"a","main":".","holdfast":{"memory_mib":0}}`:                                                                  "holdfast.memory_mib",
+	`{"name":"a","main":".","holdfast":{"memory_mib":1.5}}`:                                                                "holdfast.memory_mib",
+	`{"name":"a","main":".","holdfast":{"standalone":"yes"}}`:                                                              "holdfast.standalone",
+	`{"name":"a","main":".","holdfast":{"limits":{"x":1}}}`:                                                                "holdfast.limits.x",
+	`{"name":"a","main":".","holdfast":[]}`:                                                                                "holdfast",
+	`{"name":"a","main":".","holdfast":{"outbound":["http://x/"]}}`:                                                        "holdfast.outbound[0]",
+	`{"name":"a","main":".","holdfast":{"history_days":-1}}`:                                                               "holdfast.history_days",
+	`{"name":"a","main":".","holdfast":{"classes":[{"class":"C","history_days":3651}]}}`:                                   "holdfast.classes[0].history_days",
+	`{"name":"a","main":".","holdfast":{"classes":[{"class":"C"},{"class":"C"}]}}`:                                         "holdfast.classes[1].class",
+	`{"name":"a","main":".","holdfast":{"classes":[{"object_mib":1}]}}`:                                                    "holdfast.classes[0].class",
+	`{"name":"a","main":".","vars":{"A-B":"x"}}`:                                                                           "vars.A-B",
+	`{"name":"a","main":".","vars":[]}`:                                                                                    "vars",
+	`{"name":"a","main":".","limits":{"x":1}}`:                                                                             "limits.x",
+	`{"name":"a","main":".","triggers":{"crons":["0 2 * * *","x"]}}`:                                                       "triggers.crons[1]",
+	`{"name":"a","main":".","triggers":{"crons":"0 2 * * *"}}`:                                                             "triggers.crons",
+	`{"name":"a","main":".","assets":{"directory":"none"}}`:                                                                "assets.directory",
+	`{"name":"a","main":".","assets":{}}`:                                                                                  "assets.directory",
+	`{"name":"a","main":".","assets":{"directory":"static","not_found_handling":"x"}}`:                                     "assets.not_found_handling",
+	`{"name":"a","main":".","assets":{"directory":"static","html_handling":"none"}}`:                                       "assets.html_handling",
+	`{"name":"a","main":".","assets":{"directory":"static","binding":"X"},"vars":{"X":"1"}}`:                               "vars.X",
+	`{"name":"a","main":".","durable_objects":{"bindings":[{"name":"X"}]}}`:                                                "durable_objects.bindings[0].class_name",
+	`{"name":"a","main":".","durable_objects":{"bindings":[{"name":"X","class_name":"C","y":1}]}}`:                         "durable_objects.bindings[0].y",
+	`{"name":"a","main":".","durable_objects":{"bindings":["X"]}}`:                                                         "durable_objects.bindings[0]",
+	`{"name":"a","main":".","durable_objects":{"bindings":[{"name":"X","class_name":"C"},{"name":"X","class_name":"D"}]}}`: "durable_objects.bindings[1].name",
 	`{"name":"a","main":".","durable_objects":{"bindings":[{"name":"X","class_name":"C"}]},"migrations":[{"tag":"1","new_sqlite_classes":["D"]}]}`:               "durable_objects.bindings[0].class_name",
 	`{"name":"a","assets":{"directory":"static"},"durable_objects":{"bindings":[{"name":"X","class_name":"C"}]}}`:                                                "durable_objects.bindings[0].class_name",
 	`{"name":"a","assets":{"directory":"static"},"triggers":{"crons":["0 2 * * *"]}}`:                                                                            "triggers.crons",

@@ -45,7 +45,7 @@ func idFromName(c *Calls, req []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []byte(object.IDFromName(cl.Namespace, m.Text).String()), nil
+	return []byte(object.IDFromName(cl.Origin, m.Text).String()), nil
 }
 
 func idFromString(c *Calls, req []byte) ([]byte, error) {
@@ -57,7 +57,7 @@ func idFromString(c *Calls, req []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := object.IDFromString(cl.Namespace, m.Text)
+	id, err := object.IDFromString(cl.Origin, m.Text)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func idUnique(c *Calls, req []byte) ([]byte, error) {
 	}
 	var random [16]byte
 	c.app.Random(random[:])
-	return []byte(object.UniqueID(cl.Namespace, random[:]).String()), nil
+	return []byte(object.UniqueID(cl.Origin, random[:]).String()), nil
 }
 
 // ref names the object that a stub means: by name, or by the text of its id.
@@ -84,13 +84,13 @@ func ref(cl *object.Class, id, name string) (store.Ref, error) {
 		return store.Ref{}, invalid("a stub needs an id or a name")
 	}
 	if name != "" {
-		r := object.RefByName(cl.Namespace, name)
+		r := cl.RefByName(name)
 		if id != "" && id != r.ID.String() {
 			return store.Ref{}, invalid("the id is not that of the name %s", quote(name))
 		}
 		return r, nil
 	}
-	parsed, err := object.IDFromString(cl.Namespace, id)
+	parsed, err := object.IDFromString(cl.Origin, id)
 	return store.Ref{Namespace: cl.Namespace, ID: parsed}, err
 }
 

@@ -114,29 +114,44 @@ func (s *state) complete(reader pebble.Reader, object []byte) error {
 // BookmarkForTime is Object.BookmarkForTime of an object that need not be
 // open.
 func (e *Engine) BookmarkForTime(ref store.Ref, ms int64) (mark string, err error) {
+	err = e.past(ref, func(ns *namespace, t timeline, now bookmark) error {
+		if ns.keepMs.Load() == 0 {
+			return fmt.Errorf("no history is kept of %s: %w", ns.name, store.ErrNoHistory)
+		}
+		at, err := t.at(ms, now, e.horizon(ns))
+		mark = at.String()
+		return err
+	})
+	return mark, err
+}
+
+// BookmarkNow is Object.Bookmark of an object that need not be open.
+func (e *Engine) BookmarkNow(ref store.Ref) (mark string, err error) {
+	err = e.past(ref, func(_ *namespace, _ timeline, now bookmark) error {
+		mark = now.String()
+		return nil
+	})
+	return mark, err
+}
+
+// past calls fn with the history of an object that exists or has one.
+func (e *Engine) past(ref store.Ref, fn func(ns *namespace, t timeline, now bookmark) error) error {
 	ns, ok := e.namespaces.find(ref.Namespace)
 	if !ok {
-		return "", store.ErrNotFound
+		return store.ErrNotFound
 	}
-	if ns.keepMs.Load() == 0 {
-		return "", fmt.Errorf("no history is kept of %s: %w", ns.name, store.ErrNoHistory)
-	}
-	err = e.read(func() error {
+	return e.read(func() error {
 		now, err := loadMeta(e.db, ns.number, ref.ID)
 		if err != nil {
 			return err
 		}
 		t := timeline{e.db, historyPrefix(ns.number, ref.ID), objectPrefix(ns.number, ref.ID)}
+		at := now.bookmark()
 		if !now.exists {
-			at, ok, err := t.last()
-			if err != nil || !ok {
+			if at, ok, err = t.last(); err != nil || !ok {
 				return errors.Join(err, store.ErrNotFound)
 			}
-			now.epoch, now.sequence = at.epoch, at.sequence
 		}
-		at, err := t.at(ms, now.bookmark(), e.horizon(ns))
-		mark = at.String()
-		return err
+		return fn(ns, t, at)
 	})
-	return mark, err
 }

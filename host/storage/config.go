@@ -66,6 +66,10 @@ type Config struct {
 	DiskFreeBytesHard uint64 // below it every write is refused (64 MiB)
 	SyncQueueMax      int    // turns waiting for their sync; then Commit waits (4,096)
 
+	// Failing is called once, on a goroutine of its own, after a sync has
+	// failed: the engine takes no more writes.
+	Failing func(error)
+
 	// Fatal is called, after logging, when Pebble finds that it cannot go on
 	// (a manifest that cannot be written, a corrupt table). It must not
 	// return. Default: exit with status 70, for a supervisor to restart.

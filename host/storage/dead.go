@@ -106,6 +106,24 @@ func decodeDead(key, value []byte) (store.DeadAlarm, error) {
 	}, nil
 }
 
+// DeadAlarm is one entry of the dead-letter list.
+func (e *Engine) DeadAlarm(key string) (d store.DeadAlarm, ok bool, err error) {
+	raw, err := deadKey(key)
+	if err != nil {
+		return d, false, err
+	}
+	err = e.read(func() error {
+		value, found, err := e.get(raw)
+		if err != nil || !found {
+			return err
+		}
+		d, err = decodeDead(raw, value)
+		ok = err == nil
+		return err
+	})
+	return d, ok, err
+}
+
 // ForgetDead removes a dead alarm; one that is gone already is no error.
 func (e *Engine) ForgetDead(key string) error {
 	raw, err := deadKey(key)

@@ -145,6 +145,9 @@ func (e *Engine) fail(err error) {
 	wrapped := store.Errorf("sync: %w", err)
 	if e.failure.CompareAndSwap(nil, &wrapped) {
 		e.cfg.Logger.Error("storage: a sync failed; no more writes are taken", "error", err)
+		if e.cfg.Failing != nil {
+			go e.cfg.Failing(wrapped)
+		}
 	}
 }
 

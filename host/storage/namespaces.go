@@ -80,14 +80,21 @@ func (n *namespaces) intern(name string) *namespace {
 		return ns
 	}
 	ns := &namespace{name: name, number: n.next, origin: name}
-	for _, other := range n.byName {
-		if other.origin == name { // another has taken its objects along
-			ns.origin = fmt.Sprintf("%s#%d", name, ns.number)
-		}
+	for i := 2; n.hasOrigin(ns.origin); i++ { // another has taken its objects along
+		ns.origin = fmt.Sprintf("%s#%d", name, i)
 	}
 	n.next++
 	n.byName[name], n.byNumber[ns.number] = ns, ns
 	return ns
+}
+
+func (n *namespaces) hasOrigin(origin string) bool {
+	for _, ns := range n.byName {
+		if ns.origin == origin {
+			return true
+		}
+	}
+	return false
 }
 
 // names lists the namespaces in order.

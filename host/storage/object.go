@@ -245,6 +245,9 @@ func (o *Object) Dirty() bool {
 // Sequence counts the object's commits.
 func (o *Object) Sequence() uint64 { return o.meta.sequence }
 
+// Exists reports whether the object has committed data.
+func (o *Object) Exists() bool { return o.meta.exists }
+
 // Epoch names the life of the object's data: it changes when the object
 // ceases to exist and is made again.
 func (o *Object) Epoch() uint64 { return o.meta.epoch }

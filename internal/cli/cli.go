@@ -18,8 +18,9 @@ import (
 // Exit codes.
 const (
 	exitOK     = 0
-	exitFailed = 1 // the work failed
-	exitUsage  = 2 // a flag, argument or configuration is wrong
+	exitFailed = 1  // the work failed
+	exitUsage  = 2  // a flag, argument or configuration is wrong
+	exitBroken = 70 // storage failed for good: start the host again
 )
 
 // usageError is a fault of flags or arguments.
@@ -49,7 +50,11 @@ func commands() []command {
 		{"dev", "[DIR…]", "build and serve every app below DIR, rebuild on change", func(c *call) error { return serve(c, true) }},
 		{"serve", "[DIR…]", "serve for production", func(c *call) error { return serve(c, false) }},
 		{"build", "[DIR]", "compile and check the guest of the app in DIR", build},
-		{"objects", "list|show|evict", "look at the objects of a running host", objects},
+		{"objects", "list|show|evict|…", "look at the objects of a running host; delete, clone, restore, bookmark, vacuum", objects},
+		{"alarms", "list|run|forget", "set and dead alarms of a running host", alarms},
+		{"backup", "--to PATH", "copy all that a running host stores, or one namespace", backup},
+		{"restore", "--from PATH", "make a data directory from a backup, or import a namespace", restore},
+		{"verify", "[--data DIR]", "check all that is stored", verify},
 		{"clock", "advance DURATION", "move the manual clock of a running host", clockCommand},
 	}
 }
@@ -93,6 +98,8 @@ func report(stderr io.Writer, name string, err error) int {
 	var ue *usageError
 	var ce *app.ConfigError
 	switch {
+	case errors.Is(err, errBroken):
+		return exitBroken
 	case errors.As(err, &ue), errors.As(err, &ce), errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrVersion), errors.Is(err, admin.ErrToken):
 		return exitUsage
 	}

@@ -26,8 +26,8 @@ func (f *flags) client() *client {
 	}
 }
 
-// clientTimeout bounds a call; an advance may set off much work.
-const clientTimeout = 11 * time.Minute
+// clientTimeout bounds a call; a backup or an advance may be much work.
+const clientTimeout = 2 * time.Hour
 
 // call sends a request and decodes a JSON answer into out, if out is not nil.
 func (c *client) call(method, path string, body, out any) error {
@@ -70,23 +70,29 @@ func (c *client) call(method, path string, body, out any) error {
 	return json.Unmarshal(b, out)
 }
 
-// objects is holdfast objects list|show|evict.
+// objectVerbs are the words behind holdfast objects.
+const objectVerbs = "list, show, evict, delete, clone, restore, bookmark or vacuum"
+
+// objects is holdfast objects.
 func objects(c *call) error {
 	f := c.flags()
 	cl := f.client()
 	ns := f.String("namespace", "", "namespace, <app>.<class>")
 	prefix := f.String("prefix", "", "beginning of names")
+	to := f.String("to", "", "name of the clone")
+	over := f.Bool("over", false, "clone over an object that is there")
+	at := f.point()
 	args, err := f.parse()
 	if err != nil {
 		return err
 	}
 	if len(args) == 0 {
-		return usage("expected list, show or evict")
+		return usage("expected %s", objectVerbs)
 	}
 	switch args[0] {
 	case "list":
 		return listObjects(c.out, cl, *ns, *prefix)
-	case "show", "evict":
+	case "show", "evict", "delete", "clone", "restore", "bookmark", "vacuum":
 		if len(args) == 2 && *ns != "" {
 			args = []string{args[0], *ns, args[1]}
 		}
@@ -94,21 +100,28 @@ func objects(c *call) error {
 			return usage("expected objects %s NAMESPACE ID|name:NAME", args[0])
 		}
 		path := "objects/" + url.PathEscape(args[1]) + "/" + url.PathEscape(args[2])
-		if args[0] == "evict" {
+		switch args[0] {
+		case "show":
+			return showObject(c.out, cl, path)
+		case "evict":
 			return cl.call(http.MethodPost, path+"/evict", nil, nil)
 		}
-		var detail json.RawMessage
-		if err := cl.call(http.MethodGet, path, nil, &detail); err != nil {
-			return err
-		}
-		var pretty bytes.Buffer
-		if err := json.Indent(&pretty, detail, "", "  "); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(c.out, pretty.String())
+		return changeObject(c, cl, args[0], path, at, *to, *over)
+	}
+	return usage("%q: expected %s", args[0], objectVerbs)
+}
+
+func showObject(out io.Writer, cl *client, path string) error {
+	var detail json.RawMessage
+	if err := cl.call(http.MethodGet, path, nil, &detail); err != nil {
 		return err
 	}
-	return usage("%q: expected list, show or evict", args[0])
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, detail, "", "  "); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, pretty.String())
+	return err
 }
 
 func listObjects(out io.Writer, cl *client, ns, prefix string) error {

@@ -128,12 +128,18 @@ func serve(c *call, dev bool) error {
 	select {
 	case err := <-ended:
 		return errors.Join(err, shutdown(h))
+	case <-h.Broken():
+		return errors.Join(errBroken, shutdown(h), <-ended)
 	case <-ctx.Done():
 	}
 	stop() // a second signal ends the process at once
 	err = shutdown(h)
 	return errors.Join(err, <-ended)
 }
+
+// errBroken ends a host whose storage takes no more writes, so that its
+// supervisor starts it again.
+var errBroken = errors.New("storage takes no more writes; the host ends to be started again")
 
 func shutdown(h *host.Host) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainMax)

@@ -92,6 +92,7 @@ type Class struct {
 	App       string
 	Name      string // "" for the worker
 	Namespace string // "<app>.<class>"; what storage knows it by
+	Origin    string // what ids are made with: Namespace, or its first name; not changed after AddClass
 	Limits    Limits
 	Current   atomic.Pointer[Version]
 }
@@ -99,6 +100,7 @@ type Class struct {
 // NewClass makes a class with its first version.
 func NewClass(app, name string, limits Limits, v *Version) *Class {
 	c := &Class{App: app, Name: name, Namespace: app + "." + name, Limits: limits.withDefaults()}
+	c.Origin = c.Namespace
 	c.Current.Store(v)
 	return c
 }

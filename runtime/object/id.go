@@ -57,6 +57,13 @@ func IDFromString(namespace, text string) (store.ID, error) {
 	return id, nil
 }
 
+// RefByName names the class's object with a name.
+func (c *Class) RefByName(name string) store.Ref {
+	r := RefByName(c.Origin, name)
+	r.Namespace = c.Namespace
+	return r
+}
+
 // RefByName names the object with a name; a name over 1,024 bytes is not
 // kept, as in Durable Objects.
 func RefByName(namespace, name string) store.Ref {

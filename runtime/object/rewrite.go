@@ -79,6 +79,45 @@ func (d *Directory) Rewrite(ctx context.Context, c *Class, r store.Ref, reason s
 	}
 }
 
+// AlarmNow sets an object's alarm, as choose answers it, due now: what the
+// handler has not begun yet, or has given up, runs. The instance stays.
+func (d *Directory) AlarmNow(ctx context.Context, c *Class, r store.Ref, choose func(s store.Object) (store.Alarm, error)) error {
+	settled := make(chan error, 1)
+	err := d.Do(ctx, c, r, func(o *Object) error {
+		if o.alarmRun != nil {
+			settled <- nil // it runs already
+			return nil
+		}
+		a, err := choose(o.storage)
+		if err != nil {
+			return err
+		}
+		a.DueMs = d.now().UnixMilli()
+		if err := o.storage.SetAlarm(a); err != nil {
+			return err
+		}
+		t := o.gate.Open()
+		changed, err := o.storage.Commit(t.Durable)
+		if err != nil {
+			return err
+		}
+		o.gate.Seal(t, []gate.Effect{o.pokeEffect(), &funcEffect{
+			release: func() { settled <- nil },
+			drop:    func(err error) { settled <- err },
+		}}, changed)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-settled:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Erase runs erase on an object's loop, with the instance discarded and the
 // storage closed, so that the object can be deleted for good.
 func (d *Directory) Erase(ctx context.Context, c *Class, r store.Ref, reason string, erase func() error) error {
