@@ -237,7 +237,7 @@ func (h *Host) listen() error {
 	var err error
 	h.ingress, err = ingress.New(ingress.Config{
 		Addr: h.cfg.Addr, TLSCert: h.cfg.TLSCert, TLSKey: h.cfg.TLSKey, TrustedProxies: h.cfg.TrustedProxies,
-		SpoolDir: h.cfg.DataDir, Log: h.cfg.Log, ConnectionsMax: h.cfg.Limits.Connections,
+		SpoolDir: h.cfg.DataDir, Log: h.cfg.Log, ConnectionsMax: h.cfg.Limits.Connections, ClientJS: clientJS,
 	}, h, h.sockets)
 	if err != nil {
 		return err

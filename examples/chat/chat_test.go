@@ -160,12 +160,12 @@ func TestPage_LostAcknowledgementSendsOnce(t *testing.T) {
 	ann := newTab(t, b)
 	ann.enter(h, "mole", "Ann")
 	// From its first message on the page hears nothing until it reconnects.
-	ann.str(`import("/chat/room.js").then(({ Room }) => {
-		const take = Room.prototype.take;
-		Room.prototype.take = function (data) {
+	ann.str(`import("/_holdfast/client.js").then(({ Connection }) => {
+		const take = Connection.prototype.take;
+		Connection.prototype.take = function (data) {
 			if (!data.includes('"type":"ack"') && !data.includes('"type":"event"')) return take.call(this, data);
 			if (!data.includes('"type":"ack"')) return;
-			Room.prototype.take = take;
+			Connection.prototype.take = take;
 			this.socket.close(4000);
 		};
 		return "";
