@@ -13,7 +13,6 @@ import (
 // accepted it.
 type connection struct {
 	*socket.Socket
-	messageBytesMax int // 0: the socket layer's
 
 	mu   sync.Mutex
 	sink object.SocketSink
@@ -24,7 +23,10 @@ var _ socket.Events = (*connection)(nil)
 
 // newConnection makes the object's side of an offered socket.
 func newConnection(k *socket.Socket, messageBytesMax int) *connection {
-	c := &connection{Socket: k, messageBytesMax: messageBytesMax}
+	c := &connection{Socket: k}
+	if messageBytesMax > 0 {
+		k.LimitMessages(messageBytesMax)
+	}
 	k.SetEvents(c)
 	return c
 }
@@ -58,15 +60,8 @@ func (c *connection) bound() object.SocketSink {
 	return c.sink
 }
 
-// closeTooBig is what a socket is closed with whose message is over its limit.
-const closeTooBig = 1009
-
 // Message is the socket layer's.
 func (c *connection) Message(k *socket.Socket, binary bool, data []byte) error {
-	if c.messageBytesMax > 0 && len(data) > c.messageBytesMax {
-		k.Close(closeTooBig, "message too big")
-		return nil
-	}
 	if s := c.bound(); s != nil {
 		return s.SocketMessage(k.ID(), binary, data)
 	}

@@ -34,12 +34,13 @@ type Config struct {
 	Routes     []Route // at least one
 	Assets     *AssetsConfig
 
-	Standalone bool     // served only when its directory is named
-	Outbound   []string // hosts that the guest may fetch from
-	MemoryMiB  int      // of one guest instance; 0: the host's default
-	Interleave bool
-	Limits     Limits
-	Keeping    []Keeping // the app's first, then of single classes
+	Standalone  bool     // served only when its directory is named
+	Outbound    []string // hosts that the guest may fetch from
+	MemoryMiB   int      // of one guest instance; 0: the host's default
+	Interleave  bool
+	Compression bool // of WebSocket messages, where clients offer it
+	Limits      Limits
+	Keeping     []Keeping // the app's first, then of single classes
 }
 
 // Guest is the Wasm module of an app: built from Package, or Wasm as it is.

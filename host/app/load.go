@@ -87,6 +87,7 @@ func (l *loader) load(root *object) {
 	l.loadRoutes(root, own)
 	l.Standalone = own.flag("standalone")
 	l.Interleave = own.flag("interleave")
+	l.Compression = own.flag("websocket_compression")
 	l.MemoryMiB = own.number("memory_mib", 4096)
 	l.loadOutbound(own)
 	own.end()

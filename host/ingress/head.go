@@ -17,6 +17,7 @@ type head struct {
 	upgradeNamed   bool // Connection names upgrade
 	socketKey      string
 	socketVersion  string
+	extensions     string // Sec-WebSocket-Extensions, all lines of it
 	traceparent    string
 	forwardedFor   string
 	forwardedProto string
@@ -84,6 +85,10 @@ func (h *head) note(name, value string) bool {
 		}
 	case len("Transfer-Encoding"):
 		return h.note17(name, value)
+	case len("Sec-WebSocket-Extensions"):
+		if strings.EqualFold(name, "Sec-WebSocket-Extensions") {
+			h.extensions = strings.TrimPrefix(h.extensions+","+value, ",")
+		}
 	case len("Sec-WebSocket-Version"):
 		if strings.EqualFold(name, "Sec-WebSocket-Version") {
 			h.socketVersion = value

@@ -33,7 +33,7 @@ func (x *Exchange) parseUpgrade(h *head, http11 bool) *failure {
 	if key, err := base64.StdEncoding.DecodeString(h.socketKey); err != nil || len(key) != keyBytes {
 		return badRequest("bad Sec-WebSocket-Key")
 	}
-	x.socketKey = h.socketKey
+	x.socketKey, x.extensions = h.socketKey, h.extensions
 	return nil
 }
 
@@ -49,6 +49,10 @@ func (x *Exchange) upgrade(ctx *fasthttp.RequestCtx, r *abi.Response) {
 	header.Set("Upgrade", "websocket")
 	header.Set("Connection", "Upgrade")
 	header.Set("Sec-WebSocket-Accept", acceptKey(x.socketKey))
+	deflate := x.Compress && offersDeflate(x.extensions)
+	if deflate {
+		header.Set("Sec-WebSocket-Extensions", deflateAnswer)
+	}
 	addHeaders(header, r, false)
 	c := x.conn
 	ctx.Hijack(func(hijacked net.Conn) {
@@ -58,6 +62,9 @@ func (x *Exchange) upgrade(ctx *fasthttp.RequestCtx, r *abi.Response) {
 			return // fasthttp closes c, which drops the socket
 		}
 		if k := c.socket.Swap(nil); k != nil && c.release() {
+			if deflate {
+				k.Deflate()
+			}
 			c.srv.sockets.Attach(k, c.Conn, buffered)
 		}
 	})

@@ -23,7 +23,7 @@ const sendsMax = 10_000
 func TestSend_OrderHoldsUnderBackpressure(t *testing.T) {
 	eachLink(t, func(t *testing.T, wrap func(net.Conn) net.Conn) {
 		s := startServer(t, Config{QueueBytesMax: 256 << 20, SendBufferBytes: 4096})
-		k, p, _ := connect(t, s, wrap)
+		k, p, r := connect(t, s, wrap)
 		sent := 0
 		for s.Stats().QueuedBytes < 1<<20 && sent < sendsMax*3 {
 			k.Send(numbered(sent, 3))
@@ -44,6 +44,8 @@ func TestSend_OrderHoldsUnderBackpressure(t *testing.T) {
 			}
 		}
 		p.wantClose(CodeNormal)
+		p.write(closing(CodeNormal, ""))
+		receive(t, r.ends, "end")
 		if stats := s.Stats(); stats.QueuedBytes != 0 || stats.MessagesOut != uint64(sent+200) {
 			t.Errorf("stats after all was read: %+v, %d sent", stats, sent+200)
 		}

@@ -47,9 +47,11 @@ type inbound struct {
 	offset  int
 	left    int
 
-	control   []byte // of an unfinished control frame
-	messageOp byte   // opContinuation: no message has begun
-	message   []byte // of an unfinished message
+	deflate    bool   // messages may be compressed
+	compressed bool   // this one is
+	control    []byte // of an unfinished control frame
+	messageOp  byte   // opContinuation: no message has begun
+	message    []byte // of an unfinished message
 
 	counted int // bytes of message in Server.receiving
 }
@@ -61,7 +63,7 @@ func (in *inbound) idle() bool {
 
 // next takes one unit from the front of buf and returns the rest. It unmasks
 // buf in place. With errIncomplete all of buf has been taken.
-func (in *inbound) next(buf []byte, messageBytesMax int) (unit, []byte, error) {
+func (in *inbound) next(buf []byte, messageBytesMax int) (_ unit, _ []byte, err error) {
 	for {
 		if !in.inFrame {
 			rest, err := in.readHeader(buf, messageBytesMax)
@@ -84,6 +86,12 @@ func (in *inbound) next(buf []byte, messageBytesMax int) (unit, []byte, error) {
 		}
 		in.inFrame = false
 		if u, whole := in.endFrame(chunk); whole {
+			if in.compressed && u.op&bitControl == 0 {
+				in.compressed = false
+				if u.data, err = inflate(u.data, messageBytesMax); err != nil {
+					return u, buf, err
+				}
+			}
 			return u, buf, u.check()
 		}
 	}
@@ -168,8 +176,12 @@ func (in *inbound) fillHead(buf []byte, need int) (rest []byte) {
 // checkFirstBytes judges what the first two bytes say and begins a message.
 func (in *inbound) checkFirstBytes() error {
 	in.fin, in.op = in.head[0]&bitFin != 0, in.head[0]&0xf
+	rsv := in.head[0] & bitsRsv
+	if in.deflate && (in.op == opText || in.op == opBinary) && rsv == bitRsv1 {
+		in.compressed, rsv = true, 0
+	}
 	switch {
-	case in.head[0]&bitsRsv != 0:
+	case rsv != 0:
 		return violation("reserved bits are set")
 	case in.head[1]&bitMask == 0 && in.maskBytes > 0:
 		return violation("frame is not masked")

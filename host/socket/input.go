@@ -82,13 +82,13 @@ func (k *Socket) input(buf []byte) {
 	k.srv.stats.bytesIn.Add(uint64(len(buf)))
 	if k.in == nil {
 		k.in = inbounds.Get().(*inbound)
-		k.in.maskBytes = maskBytes
+		k.in.maskBytes, k.in.deflate = maskBytes, k.deflate
 		if k.client {
 			k.in.maskBytes = 0
 		}
 	}
 	for len(buf) > 0 && k.listening() {
-		u, rest, err := k.in.next(buf, k.srv.cfg.MessageBytesMax)
+		u, rest, err := k.in.next(buf, int(k.messageBytesMax))
 		if err != nil {
 			var broken *ProtocolError
 			if errors.As(err, &broken) {

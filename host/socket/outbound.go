@@ -24,6 +24,9 @@ func (p pending) started() (pending, bool) {
 
 // sendLocked writes frames, or queues what cannot be written.
 func (k *Socket) sendLocked(frames []byte) {
+	if k.deflate {
+		frames = k.srv.deflater.frames(frames)
+	}
 	if k.client {
 		frames = maskFrames(frames)
 	}

@@ -21,6 +21,7 @@ type Server struct {
 	stats     counters
 	receiving atomic.Int64 // bytes of unfinished messages
 	auto      atomic.Pointer[autoResponse]
+	deflater  deflater
 	run       *runQueue
 	wheel     *wheel
 	poll      *poller // nil where the system has none
@@ -49,7 +50,7 @@ func New(cfg Config) (*Server, error) {
 // and within QueueBytesMax, until Attach. Every offered socket must end in
 // Attach or Drop.
 func (s *Server) Offer(ev Events) *Socket {
-	return &Socket{id: lastID.Add(1), srv: s, events: ev, wheelAt: -1}
+	return &Socket{id: lastID.Add(1), srv: s, events: ev, wheelAt: -1, messageBytesMax: int32(s.cfg.MessageBytesMax)}
 }
 
 // OfferClient makes a socket whose connection we have dialled: after the

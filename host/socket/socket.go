@@ -79,11 +79,14 @@ type Socket struct {
 	clean     bool
 	ended     bool // Closed has been called
 	slow      bool // closed because its queue was full
+	deflate   bool // the handshake has agreed on compression
 	client    bool // our end dialled: we mask, the peer does not
 	expired   bool // our close frame was not answered in time
 	attached  bool // the server counts it
 	wheelSlot uint8
 	wheelAt   int32 // place in the slot; -1: none
+
+	messageBytesMax int32 // of a received message
 
 	code    uint16 // the peer's, with peerDone
 	reason  string
@@ -111,6 +114,15 @@ func (k *Socket) SetEvents(ev Events) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.events = ev
+}
+
+// LimitMessages sets how long a received message may be, where that is less
+// than Config.MessageBytesMax; a longer one closes the socket with 1009. It
+// comes before Attach.
+func (k *Socket) LimitMessages(bytesMax int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.messageBytesMax = int32(min(bytesMax, k.srv.cfg.MessageBytesMax))
 }
 
 // Drop gives up a socket that will not be attached. Where Events are set they

@@ -21,11 +21,32 @@ type stream struct {
 	k       *Socket
 	c       net.Conn
 	writing bool // the writing goroutine lives
+	unheard int  // bytes written since anything was read
 }
 
 func newStream(k *Socket, c net.Conn) (link, func()) {
 	l := &stream{k: k, c: c}
+	if sized, ok := innermost(c).(interface{ SetWriteBuffer(int) error }); ok {
+		_ = sized.SetWriteBuffer(k.srv.cfg.SendBufferBytes) // a closed connection says so at the next read
+	}
 	return l, func() { go l.readAll() }
+}
+
+// innermost is the connection below TLS.
+func innermost(c net.Conn) net.Conn {
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok {
+		return over.NetConn()
+	}
+	return c
+}
+
+// wroteLocked notes what the kernel has taken. More than its buffer holds means
+// that the peer takes bytes, and is alive.
+func (l *stream) wroteLocked(n int) {
+	const buffers = 4 // the kernel doubles SO_SNDBUF, and rounds up
+	if l.unheard += n; l.unheard > buffers*l.k.srv.cfg.SendBufferBytes {
+		l.unheard, l.k.heard = 0, true
+	}
 }
 
 // write takes nothing: a write of this connection may block, so it is left to
@@ -70,7 +91,9 @@ func (l *stream) readAll() {
 		}
 		n, err := l.c.Read(buf)
 		k.mu.Lock()
-		k.heard = k.heard || n > 0
+		if n > 0 {
+			k.heard, l.unheard = true, 0
+		}
 		k.mu.Unlock()
 		k.input(buf[:n])
 		if err != nil {
@@ -113,7 +136,7 @@ func (l *stream) writeAll() {
 		case err != nil:
 			k.goneLocked(endOf(err))
 		default:
-			k.heard = true
+			l.wroteLocked(n)
 			k.queuedLocked(-n)
 		}
 		k.mu.Unlock()

@@ -19,6 +19,7 @@ var Walls = []Wall{
 	{"github.com/fasthttp/websocket",
 		[]string{"host/socket", "internal/wasmtest", "objects/logroom/client", "objects/conversation/client", "examples/load/..."},
 		[]string{"host", "host/ingress", "objects/...", "examples/..."}},
+	{"github.com/klauspost/compress", []string{"host/socket"}, []string{"host/ingress"}},
 	{"github.com/ncruces/go-sqlite3", []string{"host/storage", "host/d1", "guest-sdk/edge/edgetest/..."}, nil},
 	{"github.com/cockroachdb/pebble/v2", []string{"host/storage"}, []string{"host/d1/..."}},
 	{"github.com/tursodatabase/libsql-client-go", []string{"host/d1"}, nil},
