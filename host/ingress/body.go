@@ -36,6 +36,9 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := b.stream.Read(p)
+	if err != nil && b.conn.bodyLeft <= 0 {
+		return n, errBodyTooLarge
+	}
 	if b.got += int64(n); b.got > b.bytesMax {
 		return n, errBodyTooLarge
 	}
@@ -45,6 +48,8 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 // readAll returns the body. What is longer than Config.SpoolBytes waits in a
 // file until all has come, so that a slow client holds no memory.
 func (b *bodyReader) readAll() ([]byte, error) {
+	b.conn.bodyBounds, b.conn.bodyLeft = true, wireMax(b.bytesMax)
+	defer func() { b.conn.bodyBounds = false }()
 	first := int64(firstBodyBytes)
 	if b.declared >= 0 {
 		first = min(b.declared, 4*firstBodyBytes)
@@ -71,6 +76,11 @@ func (b *bodyReader) readAll() ([]byte, error) {
 	}
 	return b.spool(body)
 }
+
+// wireMax is how much a body of bytesMax may take on the wire: the smallest
+// chunks take six bytes for one. Beyond it is what chunks say besides, without
+// end.
+func wireMax(bytesMax int64) int64 { return 6*bytesMax + 64<<10 }
 
 // complete tells a body that ended from one that was cut off.
 func (b *bodyReader) complete() error {

@@ -33,6 +33,9 @@ type conn struct {
 	linger atomic.Bool                   // input is left unread
 	socket atomic.Pointer[socket.Socket] // offered, neither attached nor dropped
 	ended  bool                          // Read answers io.EOF; set by the goroutine that hands on
+
+	bodyLeft   int64 // bytes that the body may still take on the wire, while one is received
+	bodyBounds bool
 }
 
 func newConn(s *Server, c net.Conn, secure bool) *conn {
@@ -60,7 +63,15 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.ended {
 		return 0, io.EOF
 	}
-	return c.Conn.Read(p)
+	if !c.bodyBounds {
+		return c.Conn.Read(p)
+	}
+	if c.bodyLeft <= 0 {
+		return 0, errBodyTooLarge
+	}
+	n, err := c.Conn.Read(p)
+	c.bodyLeft -= int64(n)
+	return n, err
 }
 
 // Write gives up a client that takes nothing for Config.WriteTimeout.

@@ -1,5 +1,5 @@
-// Command app is the guest of the measurements: a counter, a room and a D1
-// table behind a worker, doing the same storage work as a Worker that serves
+// Command app is the guest of the measurements: a counter, a durable room, one
+// that stores nothing, and a D1 table behind a worker, doing the same storage work as a Worker that serves
 // the same routes would.
 package main
 
@@ -13,13 +13,14 @@ import (
 func init() {
 	edge.Register("Counter", func(s *edge.State, _ *edge.Env) (*counter, error) { return &counter{s}, nil })
 	edge.Register("Room", newRoom, edge.Interleave())
+	edge.Register("Wave", func(s *edge.State, _ *edge.Env) (*wave, error) { return &wave{state: s}, nil })
 	edge.RegisterWorker(edge.Worker{Fetch: serve}, edge.Interleave())
 }
 
 func main() {}
 
 // serve routes as the measurements expect: /plain, /counter/NAME/OP,
-// /logs/NAME/OP and /d1/OP.
+// /logs/NAME/OP, /waves/NAME/ws and /d1/OP.
 func serve(r *edge.Request, env *edge.Env) (*edge.Response, error) {
 	p := strings.Split(r.Path(), "/")
 	if len(p) == 2 && p[1] == "plain" {
@@ -36,6 +37,8 @@ func serve(r *edge.Request, env *edge.Env) (*edge.Response, error) {
 			return events(r, env, p[2])
 		}
 		return env.Namespace("LOGROOM").GetByName(p[2]).Fetch(r)
+	case "waves":
+		return env.Namespace("WAVE").GetByName(p[2]).Fetch(r)
 	case "d1":
 		return d1(p[2:], env)
 	}
