@@ -91,8 +91,8 @@ func (l *lanes) watch() {
 		select {
 		case <-l.stop:
 			return
-		case now := <-t.C:
-			if l.look(now) {
+		case <-t.C: // after a rest its value is when the first tick was due: long ago
+			if l.look(time.Now()) {
 				quiet = 0
 				continue
 			}
