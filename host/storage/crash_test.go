@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,45 +18,101 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
-// TestPowerCut takes the file system as it would be after a power cut, with
-// some, none or all of what was not synced, while turns are in flight.
-func TestPowerCut(t *testing.T) {
-	const objects, rounds = 8, 6
-	fs := vfs.NewCrashableMem()
-	small := func(c *Config) { c.MemTableBytes = 256 << 10 } // flushes and compactions take part
-	a := newAcks(objects)
-	for round := range uint64(rounds) {
-		e := openMem(t, fs, small)
-		verifyHistories(t, e, a.snapshot())
-		must(t, e.SetHistory("app.History", time.Hour))
-		r := rand.New(rand.NewPCG(round, 3))
-		cutAt := 200 + r.IntN(800)
-		stop := make(chan struct{})
-		var crashed *vfs.MemFS
-		var acked []uint64
-		seen := 0
-		take := func(object int, turn uint64) {
-			a.add(object, turn)
-			if seen++; seen == cutAt {
-				acked = a.snapshot()
-				crashed = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: int(round%3) * 50, RNG: r})
-				close(stop)
-			}
-		}
-		if err := runHistories(e, round, objects, 1<<20, stop, take); err != nil {
-			t.Fatal(err)
-		}
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
-		fs, a = crashed, &acks{turns: acked}
+// roundsVariable asks for the long form of the crash tests: so many power
+// cuts, a fifth as many kills.
+const roundsVariable = "HOLDFAST_STORAGE_ROUNDS"
+
+// rounds is how many rounds a crash test runs.
+func rounds(t *testing.T, usual, share int) int {
+	t.Helper()
+	text := os.Getenv(roundsVariable)
+	if text == "" {
+		return usual
 	}
-	e := openMem(t, fs, small)
-	defer e.Close()
-	verifyHistories(t, e, a.snapshot())
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s is %q, expected a number", roundsVariable, text)
+	}
+	return max(usual, n/share)
 }
 
-const killWorkerDir = "HOLDFAST_STORAGE_KILL_DIR"
+// small lets flushes and compactions take part.
+func small(c *Config) { c.MemTableBytes, c.Logger = 256<<10, quiet() }
+
+const cutObjects = 8
+
+// TestPowerCut takes the file system as it would be after a power cut, with
+// some, none or all of what was not synced, while turns are in flight. Every
+// round goes on where the cut before has left the disk.
+func TestPowerCut(t *testing.T) {
+	n := rounds(t, 12, 1)
+	fs, acked := vfs.NewCrashableMem(), make([]uint64, cutObjects)
+	turns := 0
+	for round := range uint64(n) {
+		if round%50 == 49 {
+			fs, acked = vfs.NewCrashableMem(), make([]uint64, cutObjects) // else the logs of tables grow
+		}
+		e := openMem(t, fs, small)
+		verifyHistories(t, e, acked)
+		must(t, e.SetHistory("app.History", time.Hour))
+		fs, acked = cutPower(t, fs, e, round, acked)
+		turns += int(acked[0])
+	}
+	e := openMem(t, fs, small)
+	verifyHistories(t, e, acked)
+	verified(t, e)
+	must(t, e.Close())
+	if os.Getenv(roundsVariable) != "" {
+		t.Logf("%d power cuts, no violation", n)
+	}
+}
+
+// cutPower runs turns on e until some are acknowledged, and takes the disk as
+// it is then.
+func cutPower(t *testing.T, fs *vfs.MemFS, e *Engine, seed uint64, before []uint64) (after *vfs.MemFS, acked []uint64) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 3))
+	a := &acks{turns: append([]uint64(nil), before...)}
+	stop := make(chan struct{})
+	cutAt := int64(20 + r.IntN(300))
+	var seen atomic.Int64
+	take := func(object int, turn uint64) {
+		a.add(object, turn)
+		if seen.Add(1) == cutAt {
+			acked = a.snapshot()
+			after = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: int(seed%3) * 50, RNG: r})
+			close(stop)
+		}
+	}
+	must(t, runHistories(e, seed, cutObjects, 1<<20, stop, take))
+	must(t, e.Close())
+	return after, acked
+}
+
+// TestPowerCut_CatchesEarlyAcknowledgement is the negative control: what is
+// acknowledged before it is synced must be found missing.
+func TestPowerCut_CatchesEarlyAcknowledgement(t *testing.T) {
+	for round := range uint64(20) {
+		fs := vfs.NewCrashableMem()
+		e := openMem(t, fs, small)
+		after, acked := cutPower(t, fs, e, acknowledgeEarly|3*round, make([]uint64, cutObjects))
+		e = openMem(t, after, small)
+		found := findFault(e, acked)
+		_ = e.Close() // an object may be open still
+		if strings.Contains(found, "was acknowledged") {
+			return
+		}
+		if found != "" {
+			t.Fatal(found)
+		}
+	}
+	t.Fatal("20 power cuts lost nothing: the trial sees nothing")
+}
+
+const (
+	killWorkerDir   = "HOLDFAST_STORAGE_KILL_DIR"
+	killWorkerEarly = "HOLDFAST_STORAGE_KILL_EARLY"
+)
 
 // TestKillWorker is the process that TestKill kills.
 func TestKillWorker(t *testing.T) {
@@ -63,13 +120,17 @@ func TestKillWorker(t *testing.T) {
 	if dir == "" {
 		t.Skip("runs only inside TestKill")
 	}
-	e, err := Open(Config{Dir: dir, MemTableBytes: 1 << 20})
+	e, err := Open(Config{Dir: dir, MemTableBytes: 1 << 20, Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	must(t, e.SetHistory("app.History", time.Hour))
+	seed := uint64(os.Getpid())
+	if os.Getenv(killWorkerEarly) != "" {
+		seed |= acknowledgeEarly
+	}
 	out := newAcks(killObjects)
-	err = runHistories(e, uint64(os.Getpid()), killObjects, 1<<20, nil, func(object int, turn uint64) {
+	err = runHistories(e, seed, killObjects, 1<<20, nil, func(object int, turn uint64) {
 		out.mu.Lock()
 		defer out.mu.Unlock()
 		fmt.Printf("ack %d %d\n", object, turn)
@@ -79,31 +140,58 @@ func TestKillWorker(t *testing.T) {
 
 const killObjects = 6
 
+// TestKill kills a process at work, again and again in one directory, and
+// checks what it leaves.
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	dir := t.TempDir()
-	acked := make([]uint64, killObjects)
-	for round := range 3 {
-		if err := killAfter(dir, 300+200*round, acked); err != nil {
-			t.Fatal(err)
-		}
-		e, err := Open(Config{Dir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
+	n := rounds(t, 3, 5)
+	dir, acked := t.TempDir(), make([]uint64, killObjects)
+	for round := range n {
+		must(t, killAfter(dir, 20+37*round%400, acked, false))
+		e, err := Open(Config{Dir: dir, Logger: quiet()})
+		must(t, err)
 		verifyHistories(t, e, acked)
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
+		if round == n-1 {
+			verified(t, e)
 		}
+		must(t, e.Close())
+	}
+	if os.Getenv(roundsVariable) != "" {
+		t.Logf("%d kills, no violation", n)
 	}
 }
 
+// TestKill_CatchesEarlyAcknowledgement is the negative control.
+func TestKill_CatchesEarlyAcknowledgement(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	for round := range 30 {
+		dir, acked := t.TempDir(), make([]uint64, killObjects)
+		must(t, killAfter(dir, 20+37*round%400, acked, true))
+		e, err := Open(Config{Dir: dir, Logger: quiet()})
+		must(t, err)
+		found := findFault(e, acked)
+		_ = e.Close() // an object may be open still
+		if strings.Contains(found, "was acknowledged") {
+			return
+		}
+		if found != "" {
+			t.Fatal(found)
+		}
+	}
+	t.Fatal("30 kills lost nothing: the trial sees nothing")
+}
+
 // killAfter starts a worker and kills it after so many acknowledged turns.
-func killAfter(dir string, turns int, acked []uint64) error {
+func killAfter(dir string, turns int, acked []uint64, early bool) error {
 	worker := exec.Command(os.Args[0], "-test.run=^TestKillWorker$", "-test.count=1")
 	worker.Env = append(os.Environ(), killWorkerDir+"="+dir)
+	if early {
+		worker.Env = append(worker.Env, killWorkerEarly+"=1")
+	}
 	out, err := worker.StdoutPipe()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,7 @@ type Engine struct {
 	watermark  watermark
 	databases  databases
 	epochs     epochs
+	guard      *flushGuard
 	identity   string     // of the data directory
 	backing    sync.Mutex // one backup at a time
 
@@ -62,10 +64,11 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg.withDefaults()}
 	e.opened.set = map[objectKey]struct{}{}
+	e.syncs.queue = make(chan syncRequest, e.cfg.SyncQueueMax)
 	if err := e.openPebble(); err != nil {
 		return nil, err
 	}
-	e.syncs.start(e.cfg.SyncQueueMax, e.fail)
+	e.syncs.start(e.fail)
 	if err := e.load(); err != nil {
 		e.syncs.stop()
 		return nil, errors.Join(err, e.db.Close(), e.lock.Close())
@@ -93,6 +96,9 @@ func (e *Engine) openPebble() error {
 	options := e.cfg.pebbleOptions()
 	defer options.Cache.Unref()
 	options.Lock = lock
+	e.guard = &flushGuard{FS: e.cfg.FS, end: e.cfg.end}
+	options.FS = e.guard
+	options.WALMinSyncInterval = e.syncs.interval
 	db, err := openRecovered(e.cfg.Dir, options)
 	if err != nil {
 		return errors.Join(store.Errorf("open %s: %w", e.cfg.Dir, err), lock.Close())
@@ -151,6 +157,29 @@ func (e *Engine) fail(err error) {
 	}
 }
 
+// Compact writes everything into tables and drops what is deleted or
+// overwritten. The host works meanwhile.
+func (e *Engine) Compact(ctx context.Context) error {
+	return e.read(func() error {
+		if err := e.flush(); err != nil {
+			return err
+		}
+		if err := e.db.Compact(ctx, []byte{0}, []byte{0xff}, false); err != nil {
+			return store.Errorf("compact: %w", err)
+		}
+		return nil
+	})
+}
+
+func (e *Engine) flush() error {
+	e.guard.on.Store(true)
+	defer e.guard.on.Store(false)
+	if err := e.db.Flush(); err != nil {
+		return store.Errorf("flush: %w", err)
+	}
+	return nil
+}
+
 // Close waits for the syncs under way and releases the directory. Objects
 // must be closed before; what they have not committed is dropped.
 func (e *Engine) Close() error {
@@ -163,7 +192,11 @@ func (e *Engine) Close() error {
 	e.lifecycle.Unlock()
 	e.syncs.stop()
 	e.databases.close()
-	err := e.db.Close()
+	var err error
+	if e.Failed() == nil {
+		err = e.flush() // so that the next Open has no log to read
+	}
+	err = errors.Join(err, e.db.Close())
 	return errors.Join(err, e.lock.Close())
 }
 

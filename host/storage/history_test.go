@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/store"
@@ -22,6 +22,35 @@ const historyKept = 40
 
 func historyRef(n int) store.Ref {
 	return store.Ref{Namespace: "app.History", Name: fmt.Sprintf("h%03d", n), ID: store.ID{byte(n), 0xaa}}
+}
+
+// judge is a *testing.T, or a witness that only notes what it sees.
+type judge interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+// witness ends the goroutine at the first fault, and keeps it.
+type witness struct{ fault string }
+
+func (w *witness) Helper()           {}
+func (w *witness) Fatal(args ...any) { w.Fatalf("%s", fmt.Sprint(args...)) }
+func (w *witness) Fatalf(f string, args ...any) {
+	w.fault = fmt.Sprintf(f, args...)
+	runtime.Goexit()
+}
+
+// findFault is what verifying finds, "" if all is well.
+func findFault(e *Engine, acked []uint64) string {
+	w := &witness{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		verifyHistories(w, e, acked)
+	}()
+	<-done
+	return w.fault
 }
 
 func abortedTurn(o store.Object) error {
@@ -76,7 +105,12 @@ func runHistories(e *Engine, seed uint64, objects, turns int, stop <-chan struct
 	return errors.Join(errs...)
 }
 
+// acknowledgeEarly as a seed's flag makes turns count when they are applied,
+// not when they are durable: the negative control of the crash tests.
+const acknowledgeEarly = 1 << 63
+
 func runHistory(e *Engine, seed uint64, i, turns int, stop <-chan struct{}, ack func(int, uint64)) (err error) {
+	early := seed&acknowledgeEarly != 0
 	o, err := e.Open(historyRef(i))
 	if err != nil {
 		return err
@@ -91,13 +125,16 @@ func runHistory(e *Engine, seed uint64, i, turns int, stop <-chan struct{}, ack 
 		}
 		turn := o.Sequence() + 1
 		err := historyTurn(o, r, func(err error) {
-			if err == nil {
+			if err == nil && !early {
 				ack(i, turn)
 			}
 			<-inFlight
 		})
 		if err != nil {
 			return err
+		}
+		if early {
+			ack(i, turn)
 		}
 	}
 	for range cap(inFlight) {
@@ -108,7 +145,7 @@ func runHistory(e *Engine, seed uint64, i, turns int, stop <-chan struct{}, ack 
 
 // verifyHistories checks that every acknowledged turn is there, and that each
 // object is wholly of one turn.
-func verifyHistories(t *testing.T, e *Engine, acked []uint64) {
+func verifyHistories(t judge, e *Engine, acked []uint64) {
 	t.Helper()
 	alarms := map[string]int64{}
 	listed, err := e.Alarms(1<<40, 1<<20)
@@ -132,7 +169,7 @@ func verifyHistories(t *testing.T, e *Engine, acked []uint64) {
 	}
 }
 
-func verifyHistory(t *testing.T, e *Engine, i int, acked uint64, alarms map[string]int64) bool {
+func verifyHistory(t judge, e *Engine, i int, acked uint64, alarms map[string]int64) bool {
 	t.Helper()
 	ref := historyRef(i)
 	o, err := e.Open(ref)
@@ -179,7 +216,7 @@ func verifyHistory(t *testing.T, e *Engine, i int, acked uint64, alarms map[stri
 }
 
 // verifyPast checks a clone of the object as it was.
-func verifyPast(t *testing.T, e *Engine, ref store.Ref, mark bookmark) {
+func verifyPast(t judge, e *Engine, ref store.Ref, mark bookmark) {
 	t.Helper()
 	o, err := e.OpenWith(store.Ref{Namespace: "app.Clone", Name: "clone", ID: store.ID{1, 0xcc}}, ObjectOptions{})
 	if err != nil {
@@ -209,7 +246,7 @@ func verifyPast(t *testing.T, e *Engine, ref store.Ref, mark bookmark) {
 	}
 }
 
-func oneRow(t *testing.T, o store.Object, query string) string {
+func oneRow(t judge, o store.Object, query string) string {
 	t.Helper()
 	c, err := o.Exec(query, nil)
 	if err != nil {

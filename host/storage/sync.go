@@ -25,8 +25,7 @@ type syncRequest struct {
 	durable func(error)
 }
 
-func (s *syncer) start(queueMax int, failed func(error)) {
-	s.queue = make(chan syncRequest, queueMax)
+func (s *syncer) start(failed func(error)) {
 	s.failed = failed
 	s.done.Go(s.run)
 }

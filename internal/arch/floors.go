@@ -34,6 +34,7 @@ var Floors = []Floor{
 	{Package: "host/ingress", Imports: []string{"guest-sdk/abi", "host/socket"}},
 	{Package: "host/storage", Imports: []string{"guest-sdk/abi", "host/storage/sqltext", "runtime/store"}, Tests: []string{"runtime/store/..."}},
 	{Package: "host/storage/sqltext"},
+	{Package: "host/storage/storagebench", Imports: []string{"guest-sdk/abi", "host/storage", "runtime/store"}},
 	{Package: "host/d1", Imports: []string{"guest-sdk/abi", "host/storage", "host/storage/sqltext", "runtime/store"}},
 	{Package: "host/d1/front", Imports: []string{"guest-sdk/abi", "host/d1", "host/storage/sqltext"}, Tests: []string{"host/storage"}},
 	{Package: "host/hostcall", Imports: []string{"guest-sdk/abi", "runtime/object", "runtime/store"}, Tests: []string{"host/storage", "runtime/store/..."}},
@@ -49,7 +50,7 @@ var Floors = []Floor{
 	{Package: "internal/invariant"},
 	{Package: "internal/wasmtest", Imports: []string{"host"}},
 	{Package: "internal/sim/...", Imports: []string{"guest-sdk/...", "host/hostcall", "internal/...", "runtime/..."}},
-	{Package: "internal/cli", Imports: []string{"guest-sdk", "host", "host/admin", "host/app", "host/ingress", "runtime/engine", "runtime/store"}, Tests: []string{"internal/wasmtest"}},
+	{Package: "internal/cli", Imports: []string{"guest-sdk", "host", "host/admin", "host/app", "host/ingress", "host/storage/storagebench", "runtime/engine", "runtime/store"}, Tests: []string{"internal/wasmtest"}},
 
 	{Package: "objects/logroom/...", Imports: []string{"guest-sdk/...", "objects/logroom/..."}, Tests: testsOfApps},
 	{Package: "objects/conversation/...", Imports: []string{"guest-sdk/...", "objects/conversation/..."}, Tests: testsOfApps},

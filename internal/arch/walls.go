@@ -21,7 +21,7 @@ var Walls = []Wall{
 		[]string{"host", "host/ingress", "objects/...", "examples/..."}},
 	{"github.com/klauspost/compress", []string{"host/socket"}, []string{"host/ingress"}},
 	{"github.com/ncruces/go-sqlite3", []string{"host/storage", "host/d1", "guest-sdk/edge/edgetest/..."}, nil},
-	{"github.com/cockroachdb/pebble/v2", []string{"host/storage"}, []string{"host/d1/..."}},
+	{"github.com/cockroachdb/pebble/v2", []string{"host/storage/..."}, []string{"host/d1/..."}},
 	{"github.com/tursodatabase/libsql-client-go", []string{"host/d1"}, nil},
 	{"github.com/prometheus/client_golang", []string{"host", "host/admin"}, nil},
 	{"github.com/tailscale/hujson", []string{"host/app", "internal/cli"}, nil},
