@@ -41,7 +41,7 @@ func caller(err error) error {
 	case errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("%w: %w", admin.ErrNotFound, err)
 	case errors.Is(err, store.ErrBookmark), errors.Is(err, store.ErrNoHistory), errors.Is(err, store.ErrTooLarge),
-		errors.Is(err, store.ErrFull), errors.Is(err, store.ErrDiskFull), errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrOpen):
+		errors.Is(err, store.ErrFull), errors.Is(err, store.ErrDiskFull), errors.Is(err, store.ErrTables), errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrOpen):
 		return fmt.Errorf("%w: %w", admin.ErrConflict, err)
 	}
 	return err

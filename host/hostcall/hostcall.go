@@ -181,7 +181,7 @@ func (c *Calls) failed(fn int, err error) (abi.Status, []byte) {
 		st = abi.WrongPhase
 	case errors.Is(err, store.ErrUnsupported):
 		st = abi.Unsupported
-	case errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrDiskFull):
+	case errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrDiskFull), errors.Is(err, store.ErrTables):
 		st, f.Flags = abi.StorageFault, abi.FailureRetryable
 	}
 	if st == abi.Internal {

@@ -121,14 +121,15 @@ func (w *watermark) end(firstMs int64, note func(key, value []byte) error) error
 	return nil
 }
 
-// Alarms returns the alarms due at untilMs or before, at most limit.
-func (e *Engine) Alarms(untilMs int64, limit int) (alarms []store.DueAlarm, err error) {
+// Alarms returns the alarms due at untilMs or before, at most limit, of the
+// objects that are wanted.
+func (e *Engine) Alarms(untilMs int64, limit int, wanted func(store.Ref) bool) (alarms []store.DueAlarm, err error) {
 	upper := []byte{familyAlarm + 1}
 	if untilMs < math.MaxInt64 {
 		upper = alarmKey(untilMs+1, 0, store.ID{})
 	}
 	err = e.read(func() error {
-		alarms, err = e.searchAlarms(upper, untilMs, limit)
+		alarms, err = e.searchAlarms(upper, untilMs, limit, wanted)
 		return err
 	})
 	return alarms, err
@@ -138,7 +139,7 @@ func (e *Engine) Alarms(untilMs int64, limit int) (alarms []store.DueAlarm, err 
 func (e *Engine) NextAlarm() (alarm store.DueAlarm, ok bool, err error) {
 	var found []store.DueAlarm
 	err = e.read(func() error {
-		found, err = e.searchAlarms([]byte{familyAlarm + 1}, math.MaxInt64, 1)
+		found, err = e.searchAlarms([]byte{familyAlarm + 1}, math.MaxInt64, 1, nil)
 		return err
 	})
 	if err != nil || len(found) == 0 {
@@ -149,17 +150,14 @@ func (e *Engine) NextAlarm() (alarm store.DueAlarm, ok bool, err error) {
 
 // searchAlarms reads the index from the watermark and raises it to the first
 // alarm, but not beyond untilMs or now: most alarms are set for later.
-func (e *Engine) searchAlarms(upper []byte, untilMs int64, limit int) ([]store.DueAlarm, error) {
+func (e *Engine) searchAlarms(upper []byte, untilMs int64, limit int, wanted func(store.Ref) bool) ([]store.DueAlarm, error) {
 	from := e.watermark.begin()
 	first := min(untilMs, e.nowMs())
-	alarms, err := e.readAlarms(alarmKey(from, 0, store.ID{}), upper, limit)
-	if len(alarms) > 0 {
-		first = min(first, alarms[0].Alarm.DueMs)
-	}
-	if err != nil || (len(alarms) == 0 && limit <= 0) {
+	alarms, found, err := e.readAlarms(alarmKey(from, 0, store.ID{}), upper, limit, wanted)
+	if err != nil || limit <= 0 {
 		first = math.MinInt64
 	}
-	return alarms, errors.Join(err, e.watermark.end(first, e.note))
+	return alarms, errors.Join(err, e.watermark.end(min(first, found), e.note))
 }
 
 // ListAlarms pages over the index in due order.
@@ -173,7 +171,7 @@ func (e *Engine) ListAlarms(cursor string, limit int) (alarms []store.DueAlarm, 
 		lower = append(after, 0)
 	}
 	err = e.read(func() error {
-		alarms, err = e.readAlarms(lower, []byte{familyAlarm + 1}, limit+1)
+		alarms, _, err = e.readAlarms(lower, []byte{familyAlarm + 1}, limit+1, nil)
 		return err
 	})
 	if err != nil || len(alarms) <= limit {
@@ -188,20 +186,26 @@ func (e *Engine) ListAlarms(cursor string, limit int) (alarms []store.DueAlarm, 
 	return alarms, hex.EncodeToString(alarmKey(last.Alarm.DueMs, ns.number, last.Ref.ID)), nil
 }
 
-func (e *Engine) readAlarms(lower, upper []byte, limit int) (alarms []store.DueAlarm, err error) {
+// readAlarms reads the index; first is when the first alarm in it is due,
+// wanted or not, MaxInt64 if there is none.
+func (e *Engine) readAlarms(lower, upper []byte, limit int, wanted func(store.Ref) bool) (alarms []store.DueAlarm, first int64, err error) {
+	first = math.MaxInt64
 	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
-		return nil, store.Errorf("read alarms: %w", err)
+		return nil, first, store.Errorf("read alarms: %w", err)
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.First(); ok && len(alarms) < limit; ok = it.Next() {
 		alarm, err := e.decodeDue(it.Key(), it.Value())
 		if err != nil {
-			return nil, err
+			return nil, first, err
 		}
-		alarms = append(alarms, alarm)
+		first = min(first, alarm.Alarm.DueMs)
+		if wanted == nil || wanted(alarm.Ref) {
+			alarms = append(alarms, alarm)
+		}
 	}
-	return alarms, it.Error()
+	return alarms, first, it.Error()
 }
 
 func (e *Engine) decodeDue(key, value []byte) (store.DueAlarm, error) {

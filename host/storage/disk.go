@@ -3,6 +3,7 @@ package storage
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -21,6 +22,29 @@ type disk struct {
 	state   atomic.Int32
 	commits atomic.Uint64
 	bytes   atomic.Int64 // written since the last look
+	failed  atomic.Pointer[backgroundFailure]
+}
+
+// backgroundFailure is the last time that a table could not be written.
+type backgroundFailure struct {
+	at    time.Time
+	cause error
+}
+
+const (
+	// backgroundRefusal is for how long writes are refused after a table could
+	// not be written. Pebble tries again and again; else writes would go on
+	// until its memory is full, and then stand still.
+	backgroundRefusal = 2 * time.Second
+	// backgroundPause keeps Pebble from trying without a pause.
+	backgroundPause = 20 * time.Millisecond
+)
+
+// backgroundError is Pebble's news of one, on the goroutine that will try
+// again.
+func (d *disk) backgroundError(err error) {
+	d.failed.Store(&backgroundFailure{time.Now(), err})
+	time.Sleep(backgroundPause)
 }
 
 // The states of a disk.
@@ -42,6 +66,9 @@ func (e *Engine) writable(growth int64) error {
 		return fmt.Errorf("%w: %w", store.ErrReadOnly, err)
 	}
 	d := &e.disk
+	if f := d.failed.Load(); f != nil && time.Since(f.at) < backgroundRefusal {
+		return fmt.Errorf("%w (%w)", store.ErrTables, f.cause)
+	}
 	if d.state.Load() == diskFine && d.commits.Add(1)%diskCheckEveryCommits != 1 && d.bytes.Load() < diskCheckEveryBytes {
 		return nil
 	}
@@ -93,4 +120,7 @@ func (e *Engine) checkDisk(growth int64) error {
 
 // DiskError is nil while writes are taken; else it says what is wrong. It
 // looks at the disk.
-func (e *Engine) DiskError() error { return e.checkDisk(0) }
+func (e *Engine) DiskError() error {
+	e.disk.commits.Store(0) // look now
+	return e.writable(0)
+}

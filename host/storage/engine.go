@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -82,11 +83,12 @@ func (e *Engine) openPebble() error {
 		return store.Errorf("make %s: %w", e.cfg.Dir, err)
 	}
 	lock, err := pebble.LockDirectory(e.cfg.Dir, e.cfg.FS)
-	if errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.EAGAIN) {
-		return store.Errorf("lock %s: %w", e.cfg.Dir, err)
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, syscall.EAGAIN), strings.Contains(err.Error(), "lock held"):
 		return store.Errorf("lock %s: %w (%v)", e.cfg.Dir, store.ErrLocked, err)
+	default:
+		return store.Errorf("lock %s: %w", e.cfg.Dir, err)
 	}
 	if left := e.cfg.FS.PathJoin(e.cfg.Dir, checkpointName); sizeOf(e.cfg.FS, left) >= 0 {
 		if err := e.cfg.FS.RemoveAll(left); err != nil { // of a backup that a crash has ended
@@ -98,6 +100,11 @@ func (e *Engine) openPebble() error {
 	options.Lock = lock
 	e.guard = &flushGuard{FS: e.cfg.FS, end: e.cfg.end}
 	options.FS = e.guard
+	logged := options.EventListener.BackgroundError
+	options.EventListener.BackgroundError = func(err error) {
+		logged(err)
+		e.disk.backgroundError(err)
+	}
 	options.WALMinSyncInterval = e.syncs.interval
 	db, err := openRecovered(e.cfg.Dir, options)
 	if err != nil {
@@ -112,7 +119,11 @@ func (e *Engine) openPebble() error {
 func openRecovered(dir string, options *pebble.Options) (db *pebble.DB, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("pebble: %v", fault)
+			var ok bool
+			if err, ok = fault.(error); !ok {
+				err = fmt.Errorf("%v", fault)
+			}
+			err = fmt.Errorf("pebble: %w", err)
 		}
 	}()
 	return pebble.Open(dir, options)

@@ -329,7 +329,7 @@ func TestAlarms_NoneIsLost(t *testing.T) {
 				return
 			default:
 			}
-			if _, err := e.Alarms(now.Add(20_000), 3); err != nil {
+			if _, err := e.Alarms(now.Add(20_000), 3, nil); err != nil {
 				t.Error(err)
 				return
 			}
@@ -365,7 +365,7 @@ func TestAlarms_NoneIsLost(t *testing.T) {
 	close(stop)
 	searching.Wait()
 	for range 2 {
-		alarms, err := e.Alarms(1<<50, 100)
+		alarms, err := e.Alarms(1<<50, 100, nil)
 		if err != nil || len(alarms) != objects {
 			t.Fatalf("%d alarms, want %d (%v)", len(alarms), objects, err)
 		}

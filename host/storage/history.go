@@ -217,7 +217,7 @@ func (o *Object) recordTurn(r *recorder) error {
 			return err
 		}
 	}
-	for n := uint64(f.pages) + 1; n <= uint64(f.base) && !r.full(); n++ {
+	for n := uint64(f.cut) + 1; n <= uint64(f.base) && !r.full(); n++ {
 		if err := page(uint32(n), true); err != nil {
 			return err
 		}

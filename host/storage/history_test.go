@@ -148,7 +148,7 @@ func runHistory(e *Engine, seed uint64, i, turns int, stop <-chan struct{}, ack 
 func verifyHistories(t judge, e *Engine, acked []uint64) {
 	t.Helper()
 	alarms := map[string]int64{}
-	listed, err := e.Alarms(1<<40, 1<<20)
+	listed, err := e.Alarms(1<<40, 1<<20, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ type pageFile struct {
 	pageBytes uint32
 	pages     uint32 // as SQLite sees them
 	base      uint32 // as Pebble holds them
+	cut       uint32 // the fewest since: Pebble's pages beyond are gone
 	dirty     map[uint32][]byte
 	spare     [][]byte // page buffers to use again
 	key       []byte
@@ -39,7 +40,7 @@ var _ vfs.FileLockState = (*pageFile)(nil)
 
 func newPageFile(db pebble.Reader, prefix []byte, pageBytes, pages uint32) *pageFile {
 	return &pageFile{
-		db: db, prefix: prefix, pageBytes: pageBytes, pages: pages, base: pages,
+		db: db, prefix: prefix, pageBytes: pageBytes, pages: pages, base: pages, cut: pages,
 		dirty: make(map[uint32][]byte, pageSpreadPerFile),
 	}
 }
@@ -57,7 +58,7 @@ func (f *pageFile) pageKey(page uint32) []byte {
 func (f *pageFile) sizeBytes() int64 { return int64(f.pages) * int64(f.pageBytes) }
 
 // changed reports whether there is anything for the turn's batch.
-func (f *pageFile) changed() bool { return len(f.dirty) > 0 || f.pages != f.base }
+func (f *pageFile) changed() bool { return len(f.dirty) > 0 || f.pages != f.base || f.cut != f.base }
 
 // freePages reads the length of the free list where page 1 was written;
 // before is the length until then.
@@ -82,8 +83,8 @@ func (f *pageFile) changedPages() []uint32 {
 // fill puts the changed pages into batch, in order.
 func (f *pageFile) fill(batch *pebble.Batch) error {
 	numbers := f.changedPages()
-	if f.pages < f.base {
-		if err := deletePages(batch, f.prefix, f.pages+1, f.base); err != nil {
+	if f.cut < f.base {
+		if err := deletePages(batch, f.prefix, f.cut+1, f.base); err != nil {
 			return err
 		}
 	}
@@ -120,13 +121,13 @@ func deletePages(batch *pebble.Batch, prefix []byte, first, last uint32) error {
 
 // settle makes the turn's pages the committed ones.
 func (f *pageFile) settle() {
-	f.base = f.pages
+	f.base, f.cut = f.pages, f.pages
 	f.recycle()
 }
 
 // revert forgets the turn's pages, after SQLite has rolled back.
 func (f *pageFile) revert() {
-	f.pages = f.base
+	f.pages, f.cut = f.base, f.base
 	f.recycle()
 }
 
@@ -163,11 +164,12 @@ func (f *pageFile) readPage(b []byte, page uint32, at int) (int, error) {
 	if data, ok := f.dirty[page]; ok {
 		return copy(b, data[at:]), nil
 	}
+	if page > f.cut {
+		return f.hole(b, at), nil
+	}
 	data, closer, err := f.db.Get(f.pageKey(page))
 	if errors.Is(err, pebble.ErrNotFound) { // never written: SQLite left a hole
-		n := min(int(f.pageBytes)-at, len(b))
-		clear(b[:n])
-		return n, nil
+		return f.hole(b, at), nil
 	}
 	if err != nil {
 		return 0, vfs.SystemError(err, sqlite3.IOERR_READ)
@@ -180,6 +182,13 @@ func (f *pageFile) readPage(b []byte, page uint32, at int) (int, error) {
 		return n, vfs.SystemError(err, sqlite3.IOERR_READ)
 	}
 	return n, nil
+}
+
+// hole reads a page that nothing was written to.
+func (f *pageFile) hole(b []byte, at int) int {
+	n := min(int(f.pageBytes)-at, len(b))
+	clear(b[:n])
+	return n
 }
 
 // WriteAt takes whole pages only. The first write of a new database tells its
@@ -218,7 +227,11 @@ func (f *pageFile) buffer() []byte {
 
 // Truncate drops the pages beyond size.
 func (f *pageFile) Truncate(size int64) error {
+	if size < 0 || size%int64(f.pageBytes) != 0 || size/int64(f.pageBytes) > sqlPagesMax {
+		return sqlite3.IOERR_TRUNCATE
+	}
 	f.pages = uint32(size / int64(f.pageBytes))
+	f.cut = min(f.cut, f.pages)
 	for page := range f.dirty {
 		if page > f.pages {
 			delete(f.dirty, page)

@@ -2,11 +2,13 @@ package object
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/clock"
+	"github.com/holdfast-run/holdfast/runtime/store"
 )
 
 // Alarms fires the alarms of a host: it asks the engine's index for what is
@@ -21,7 +23,6 @@ type Alarms struct {
 	timer    clock.Timer
 	timerAt  int64 // ms
 	inFlight map[objectKey]bool
-	orphans  int // due alarms without a class, as the last pass met them
 	wakes    int // looks that are to come at once
 	looking  bool
 	again    bool
@@ -125,7 +126,7 @@ func (a *Alarms) look() {
 }
 
 // pass dispatches due alarms, as many as may run at once, and answers when to
-// look again.
+// look again. However many are set, no more than these are in memory.
 func (a *Alarms) pass() (nextMs int64, has bool) {
 	now := a.dir.now().UnixMilli()
 	a.mu.Lock()
@@ -138,28 +139,22 @@ func (a *Alarms) pass() (nextMs int64, has bool) {
 	if a.dir.cfg.Engine.Failed() != nil {
 		return 0, false
 	}
-	due, err := a.dir.cfg.Engine.Alarms(now, busy+room+a.orphans)
+	due, err := a.dir.cfg.Engine.Alarms(now, room, a.wanted)
 	if err != nil {
 		a.dir.cfg.Log.Error("alarm index not read", "error", err.Error())
 		return now + alarmPause.Milliseconds(), true
 	}
 	paused := false
-	a.orphans = 0
 	for _, d := range due {
 		k := key(d.Ref)
+		class := a.dir.Class(d.Ref.Namespace)
 		a.mu.Lock()
-		if a.inFlight[k] {
+		if a.inFlight[k] || class == nil {
 			a.mu.Unlock()
 			continue
 		}
 		a.inFlight[k] = true
 		a.mu.Unlock()
-		class := a.dir.Class(d.Ref.Namespace)
-		if class == nil {
-			a.forget(k)
-			a.orphans++ // its app is not running
-			continue
-		}
 		e := &Event{Kind: abi.EventAlarm, Message: &abi.AlarmEvent{}, Reply: &alarmReply{a, k}}
 		if err := a.dir.Send(class, d.Ref, e); err != nil {
 			a.forget(k)
@@ -169,32 +164,26 @@ func (a *Alarms) pass() (nextMs int64, has bool) {
 	if paused {
 		return now + alarmPause.Milliseconds(), true
 	}
-	return a.following(now)
+	return a.following()
 }
 
-// following is the first alarm that is not due yet.
-func (a *Alarms) following(now int64) (int64, bool) {
-	next, ok, err := a.dir.cfg.Engine.NextAlarm()
-	if err != nil || !ok {
+// wanted leaves out what runs already, and what has no class: its app is not
+// running.
+func (a *Alarms) wanted(r store.Ref) bool {
+	a.mu.Lock()
+	busy := a.inFlight[key(r)]
+	a.mu.Unlock()
+	return !busy && a.dir.Class(r.Namespace) != nil
+}
+
+// following is when the next alarm is due that does not run yet.
+func (a *Alarms) following() (int64, bool) {
+	next, err := a.dir.cfg.Engine.Alarms(math.MaxInt64, 1, a.wanted)
+	if err != nil || len(next) == 0 {
 		return 0, false
 	}
-	if next.Alarm.DueMs > now {
-		return next.Alarm.DueMs, true
-	}
-	// Those due now are in flight, or have no class: find one behind them.
-	ahead, err := a.dir.cfg.Engine.Alarms(now+lookAhead.Milliseconds(), 2*a.dir.cfg.AlarmsAtOnce)
-	if err == nil {
-		for _, d := range ahead {
-			if d.Alarm.DueMs > now {
-				return d.Alarm.DueMs, true
-			}
-		}
-	}
-	return now + lookAhead.Milliseconds(), true
+	return next[0].Alarm.DueMs, true
 }
-
-// lookAhead bounds the pause between two looks while alarms are in flight.
-const lookAhead = time.Minute
 
 func (a *Alarms) forget(k objectKey) {
 	a.mu.Lock()

@@ -223,7 +223,7 @@ func (o *Object) crash(cause error) {
 }
 
 func isStorage(err error) bool {
-	return errors.Is(err, store.ErrReadOnly) || errors.Is(err, store.ErrDiskFull) || errors.Is(err, errBroken)
+	return errors.Is(err, store.ErrReadOnly) || errors.Is(err, store.ErrDiskFull) || errors.Is(err, store.ErrTables) || errors.Is(err, errBroken)
 }
 
 // rollback drops the turn.
@@ -326,7 +326,7 @@ func describe(err error) (abi.Status, abi.Failure) {
 		return e.Status, failure(e.Message, e.Flags)
 	case errors.Is(err, ErrCallCycle):
 		return abi.CallCycle, failure(err.Error(), 0)
-	case errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrDiskFull), errors.Is(err, errBroken):
+	case errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrDiskFull), errors.Is(err, store.ErrTables), errors.Is(err, errBroken):
 		return abi.StorageFault, failure(err.Error(), abi.FailureRetryable)
 	}
 	return abi.Internal, failure(err.Error(), abi.FailureRetryable)

@@ -25,6 +25,7 @@ var (
 	ErrNotFound       = errors.New("no such object")
 	ErrNoHistory      = errors.New("the object's history does not reach there")
 	ErrBookmark       = errors.New("not a bookmark of this object")
+	ErrTables         = errors.New("tables cannot be written: writes are refused until they can")
 	ErrDiskFull       = errors.New("disk is nearly full: writes are refused")
 )
 

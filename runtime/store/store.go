@@ -93,8 +93,9 @@ type Engine interface {
 	Count(namespace string) (int64, error)
 
 	// Alarms returns the alarms with DueMs <= untilMs in due order, at most
-	// limit; NextAlarm the earliest of all.
-	Alarms(untilMs int64, limit int) ([]DueAlarm, error)
+	// limit, of the objects that are wanted (nil: all); NextAlarm the earliest
+	// of all. wanted must not call the engine.
+	Alarms(untilMs int64, limit int, wanted func(Ref) bool) ([]DueAlarm, error)
 	NextAlarm() (DueAlarm, bool, error)
 	// ListAlarms pages over the index in due order for people.
 	ListAlarms(cursor string, limit int) ([]DueAlarm, string, error)

@@ -241,7 +241,7 @@ func (b *bench) alarms() (_ []Figure, err error) {
 	}
 	each := time.Since(began)
 	began = time.Now()
-	window, err := e.Alarms(math.MaxInt64, 256)
+	window, err := e.Alarms(math.MaxInt64, 256, nil)
 	if err != nil || len(window) != min(256, b.cfg.Alarms-fired) {
 		return nil, fmt.Errorf("a window of %d alarms: %w", len(window), err)
 	}

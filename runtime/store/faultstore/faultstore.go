@@ -125,11 +125,11 @@ func (e *Engine) Count(namespace string) (int64, error) {
 }
 
 // Alarms passes on.
-func (e *Engine) Alarms(untilMs int64, limit int) ([]store.DueAlarm, error) {
+func (e *Engine) Alarms(untilMs int64, limit int, wanted func(store.Ref) bool) ([]store.DueAlarm, error) {
 	if err := e.step("alarms"); err != nil {
 		return nil, err
 	}
-	return e.inner.Alarms(untilMs, limit)
+	return e.inner.Alarms(untilMs, limit, wanted)
 }
 
 // NextAlarm passes on.

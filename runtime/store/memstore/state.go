@@ -132,10 +132,10 @@ func (e *Engine) Count(namespace string) (count int64, err error) {
 }
 
 // Alarms returns the alarms due at untilMs or before.
-func (e *Engine) Alarms(untilMs int64, limit int) (alarms []store.DueAlarm, err error) {
+func (e *Engine) Alarms(untilMs int64, limit int, wanted func(store.Ref) bool) (alarms []store.DueAlarm, err error) {
 	err = e.read(func(s *state) {
 		for _, a := range s.alarms() {
-			if a.Alarm.DueMs <= untilMs && len(alarms) < limit {
+			if a.Alarm.DueMs <= untilMs && len(alarms) < limit && (wanted == nil || wanted(a.Ref)) {
 				alarms = append(alarms, a)
 			}
 		}

@@ -110,7 +110,7 @@ func testDeleteAll(t *testing.T, b *bench) {
 	b.commit(o)
 	equal(b, "fresh", strings.Join(b.list(o, store.ListOptions{}), " "), "k001=fresh")
 	equal(b, "bytes", o.Info().KVBytes, int64(len("k001fresh")))
-	alarms, err := b.engine.Alarms(1000, 10)
+	alarms, err := b.engine.Alarms(1000, 10, nil)
 	b.check(err)
 	equal(b, "alarm index", len(alarms), 0)
 }

@@ -155,7 +155,7 @@ func testDelete(t *testing.T, b *bench) {
 	count, err := b.engine.Count("app.C")
 	b.check(err)
 	equal(b, "count", count, 1)
-	alarms, err := b.engine.Alarms(1000, 10)
+	alarms, err := b.engine.Alarms(1000, 10, nil)
 	b.check(err)
 	equal(b, "alarms", len(alarms), 1)
 	b.with(r, func(o store.Object) { equal(b, "kv", b.get(o, "k"), "<none>") })
@@ -274,12 +274,21 @@ func testAlarmIndex(t *testing.T, b *bench) {
 	for i, due := range []int64{300, 100, 500, 200, 400} {
 		b.setAlarm(i+1, due)
 	}
-	alarms, err := b.engine.Alarms(300, 10)
+	alarms, err := b.engine.Alarms(300, 10, nil)
 	b.check(err)
 	equal(b, "due", dueTimes(alarms), "100 200 300")
 	equal(b, "ref", alarms[0].Ref, ref("app.C", 2))
 	equal(b, "alarm", alarms[0].Alarm, store.Alarm{ScheduledMs: 99, DueMs: 100, Retries: 2})
-	alarms, err = b.engine.Alarms(1000, 2)
+	alarms, err = b.engine.Alarms(1000, 10, func(r store.Ref) bool { return r == ref("app.C", 3) || r == ref("app.C", 1) })
+	b.check(err)
+	equal(b, "wanted", dueTimes(alarms), "300 500")
+	alarms, err = b.engine.Alarms(1000, 1, func(r store.Ref) bool { return r == ref("app.C", 3) })
+	b.check(err)
+	equal(b, "wanted, limited", dueTimes(alarms), "500")
+	alarms, err = b.engine.Alarms(1000, 10, nil)
+	b.check(err)
+	equal(b, "the unwanted are still found", len(alarms), 5)
+	alarms, err = b.engine.Alarms(1000, 2, nil)
 	b.check(err)
 	equal(b, "limited", dueTimes(alarms), "100 200")
 	b.setAlarm(2, 600)
@@ -304,7 +313,7 @@ func testAlarmBeforeWatermark(t *testing.T, b *bench) {
 	base := time.Now().UnixMilli()
 	due := func(want string) {
 		t.Helper()
-		alarms, err := b.engine.Alarms(base+1_000_000, 10)
+		alarms, err := b.engine.Alarms(base+1_000_000, 10, nil)
 		b.check(err)
 		var offsets []string
 		for _, a := range alarms {
