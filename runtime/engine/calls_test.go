@@ -22,6 +22,7 @@ type calls struct {
 	ops     []uint32
 	now     int64
 	mono    int64
+	noise   byte // sets what Random gives off from others
 }
 
 var _ engine.Calls = (*calls)(nil)
@@ -88,7 +89,7 @@ func (c *calls) Post(fn int, req []byte) (abi.Status, []byte, error) {
 
 func (c *calls) Now() int64      { return c.now }
 func (c *calls) Mono() int64     { return c.mono }
-func (c *calls) Random(p []byte) { copy(p, bytes.Repeat([]byte{0xa5}, len(p))) }
+func (c *calls) Random(p []byte) { copy(p, bytes.Repeat([]byte{c.noise ^ 0xa5}, len(p))) }
 func (c *calls) Output(fd int, p []byte) {
 	c.output = append(c.output, string(p))
 }

@@ -1,9 +1,8 @@
 // Package engine turns Wasm modules into images and images into instances.
 // It is the only importer of wazero. It owns compiled code, captured memory
-// and the slots that map it, frozen instances, the lanes that guests run in
-// and the watchdog over them, the WASI subset that guests get, and the check
-// of every pointer and length that a guest passes; it refuses to know what a
-// message means.
+// and the slots that map it, frozen instances, the pace of guests that do not
+// return, the WASI subset that guests get, and the check of every pointer and
+// length that a guest passes; it refuses to know what a message means.
 package engine
 
 import (
@@ -29,10 +28,6 @@ type Config struct {
 	// time; 0 or more than the system's limit of mappings less 10,000 means
 	// that. Beyond it Instantiate and Thaw fail with ErrNoRoom.
 	SlotsMax int
-	// Lanes is how many guests run at a time. 0: one for each CPU, at least
-	// two. GOMAXPROCS is raised above it if need be, so that guests that
-	// never return leave a thread to everything else.
-	Lanes int
 	// CopyMemory gives each instance a copy of its image instead of a
 	// mapping, as on systems without memfd.
 	CopyMemory bool
@@ -44,7 +39,6 @@ type Engine struct {
 	cache  wazero.CompilationCache
 	slots  *slotBudget
 	copies bool
-	lanes  *lanes
 	log    *slog.Logger
 }
 
@@ -64,16 +58,11 @@ func New(cfg Config) (*Engine, error) {
 		}
 		e.cache = c
 	}
-	e.lanes = newLanes(cfg.Lanes)
 	return e, nil
 }
 
-// Close stops the watchdog and drops compiled code. Images must be closed
-// before.
-func (e *Engine) Close() error {
-	e.lanes.close()
-	return e.cache.Close(context.Background())
-}
+// Close drops compiled code. Images must be closed before.
+func (e *Engine) Close() error { return e.cache.Close(context.Background()) }
 
 // Calls is what an instance's host functions reach. All of its methods run
 // on the goroutine that is inside the guest; requests are views of guest

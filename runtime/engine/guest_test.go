@@ -16,8 +16,8 @@ import (
 	"github.com/holdfast-run/holdfast/runtime/engine"
 )
 
-// guestImage is the image of the guest in testdata, made once a run.
-var guestImage = sync.OnceValues(func() (*engine.Image, error) {
+// guestModule is the guest in testdata, built once a run.
+var guestModule = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "holdfast-guest-*")
 	if err != nil {
 		return nil, err
@@ -29,16 +29,39 @@ var guestImage = sync.OnceValues(func() (*engine.Image, error) {
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, errors.New(string(text))
 	}
-	module, err := os.ReadFile(out)
+	return os.ReadFile(out)
+})
+
+// guestOn makes an image of it that lives as long as the tests.
+func guestOn(cfg engine.Config) (*engine.Image, error) {
+	module, err := guestModule()
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.New(engine.Config{})
+	e, err := engine.New(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return e.Image(context.Background(), module, engine.ImageConfig{MemoryMiB: 32})
-})
+}
+
+var (
+	guestImage  = sync.OnceValues(func() (*engine.Image, error) { return guestOn(engine.Config{}) })
+	copiedImage = sync.OnceValues(func() (*engine.Image, error) { return guestOn(engine.Config{CopyMemory: true}) })
+)
+
+// onEachMemory runs a test on mapped instances and on copied ones.
+func onEachMemory(t *testing.T, test func(t *testing.T, img *engine.Image)) {
+	for name, make := range map[string]func() (*engine.Image, error){"mapped": guestImage, "copied": copiedImage} {
+		t.Run(name, func(t *testing.T) {
+			img, err := make()
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, img)
+		})
+	}
+}
 
 // goGuest is a constructed instance of the Go guest.
 func goGuest(t testing.TB) (*engine.Instance, *calls) {
@@ -47,6 +70,12 @@ func goGuest(t testing.TB) (*engine.Instance, *calls) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return goGuestOf(t, img)
+}
+
+// goGuestOf is one of an image.
+func goGuestOf(t testing.TB, img *engine.Image) (*engine.Instance, *calls) {
+	t.Helper()
 	c := newCalls()
 	in := instance(t, img, c)
 	m := abi.ConstructEvent{Event: 1, Class: "Kit", ID: strings.Repeat("0", 64), Mode: "dev"}

@@ -140,8 +140,8 @@ func (i *Image) instantiate(calls Calls, s slot) (*Instance, error) {
 		return nil, fmt.Errorf("engine: instantiate: %w", err)
 	}
 	in.module, in.memory = m, m.Memory()
-	in.epoch, _ = m.ExportedGlobal(rewrite.ExportEpoch).(api.MutableGlobal)
-	in.limit.Store(int64(initialiseMax))
+	in.fuel = m.ExportedGlobal(rewrite.ExportFuel).(api.MutableGlobal) // it is in every rewritten module
+	in.pace.limit = initialiseMax
 	return in, nil
 }
 
@@ -168,8 +168,8 @@ func (in *Instance) initialise() error {
 		if name == "" {
 			continue
 		}
-		fn := in.module.ExportedFunction(name)
-		if err := in.inLane(func() error { return fn.CallWithStack(in.ctx, in.stack[:]) }); err != nil {
+		in.pace.turn++
+		if err := in.module.ExportedFunction(name).CallWithStack(in.ctx, in.stack[:]); err != nil {
 			return in.trap("initialise", err)
 		}
 	}

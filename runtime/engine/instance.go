@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
@@ -36,15 +33,8 @@ type Instance struct {
 	clockRead bool   // the guest has read its monotonic clock since it was idle
 	output    [2][]byte
 
-	lane    *lane // while it runs
-	turn    atomic.Uint64
-	limit   atomic.Int64  // time.Duration
-	kill    atomic.Uint64 // the turn that is over its limit
-	epochMu sync.Mutex
-	epoch   api.MutableGlobal
-
-	seenTurn uint64 // the watchdog's
-	seenAt   time.Time
+	fuel api.MutableGlobal
+	pace pace
 }
 
 // Trap is the end of an instance: a panic, exit, memory exhaustion, a bad
@@ -110,12 +100,8 @@ func (in *Instance) call(doing string, entry uint64, a, b, c uint64) (uint32, er
 		in.enter = in.module.ExportedFunction(rewrite.ExportEnter)
 	}
 	in.stack = [4]uint64{entry, a, b, c}
-	l := in.image.engine.lanes
-	in.turn.Add(1)
-	l.enter(in)
-	err := in.enter.CallWithStack(in.ctx, in.stack[:])
-	l.leave(in)
-	if err != nil {
+	in.pace.turn++
+	if err := in.enter.CallWithStack(in.ctx, in.stack[:]); err != nil {
 		return 0, in.trap(doing, err)
 	}
 	return uint32(in.stack[0]), nil
@@ -126,6 +112,9 @@ func (in *Instance) Close() {
 	in.flushOutput()
 	_ = in.module.Close(in.ctx) // an instance has nothing that closing could lose
 }
+
+// Rest gives up the stack that the instance runs on, until its next turn.
+func (in *Instance) Rest() { in.enter = nil }
 
 // MemoryBytes is the memory that belongs to this instance alone, in bytes:
 // what it has changed of its image, and the stack that it runs on. Finding it

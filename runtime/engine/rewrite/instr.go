@@ -17,6 +17,7 @@ const (
 	opSelectTyped  = 0x1c
 	opLocalGet     = 0x20
 	opLocalSet     = 0x21
+	opLocalTee     = 0x22
 	opGlobalGet    = 0x23
 	opGlobalSet    = 0x24
 	opTableGet     = 0x25
@@ -25,6 +26,7 @@ const (
 	opI64Const     = 0x42
 	opF32Const     = 0x43
 	opF64Const     = 0x44
+	opI32Eqz       = 0x45
 	opI32Sub       = 0x6b
 	opRefNull      = 0xd0
 	opRefFunc      = 0xd2
@@ -159,13 +161,23 @@ func (r *reader) constExpr() []byte {
 	return nil
 }
 
-// locals reads the declarations of a function's locals.
-func (r *reader) locals() {
-	for n := r.count(); n > 0 && r.err == nil; n-- {
-		r.u32()
+// locals reads the declarations of a function's locals: how many there are of
+// each.
+func (r *reader) locals() (declarations int, locals uint32) {
+	start, total := r.at, uint64(0)
+	declarations = r.count()
+	for n := declarations; n > 0 && r.err == nil; n-- {
+		total += uint64(r.u32())
 		r.byte()
 	}
+	if total > localsMax {
+		r.failAt(start, "a function has %d locals, more than %d", total, localsMax)
+	}
+	return declarations, uint32(total)
 }
+
+// localsMax bounds the locals of a function.
+const localsMax = 50_000
 
 // instructions calls fn for each instruction of a body.
 func (b *body) instructions(fn func(in instr)) *Error {

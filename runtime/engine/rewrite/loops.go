@@ -1,7 +1,7 @@
 package rewrite
 
-// flow is a function's instructions, and where they look at the epoch, so
-// that no path inside of it goes on for ever without a look.
+// flow is a function's instructions, and where they are checked, so that no
+// path inside of it goes on for ever without a check.
 //
 // A loop is checked at its head, if anything branches back to it. Compilers
 // that have jumps and no structure, as Go's, wrap a whole function into one
@@ -14,6 +14,11 @@ package rewrite
 // forward alone comes to an end.
 type flow struct {
 	code          []instr
+	declarations  int    // of locals
+	locals        uint32 // without parameters
+	first         int    // where the instructions begin
+	indirect      bool   // there is a call_indirect
+	checked       bool   // before or after has an entry
 	before, after []bool // by instruction: a check belongs there
 	end           []int  // of a block, by its start
 	src           *body
@@ -23,13 +28,16 @@ type flow struct {
 func newFlow(b *body) (*flow, *Error) {
 	f := &flow{src: b}
 	r := &reader{b: b.code, base: b.at, section: "code"}
-	r.locals()
+	f.declarations, f.locals = r.locals()
+	f.first = r.at
 	var open []int
 	for !r.done() {
 		in := r.instr()
 		i := len(f.code)
 		f.code = append(f.code, in)
 		switch in.op {
+		case opCallIndirect:
+			f.indirect = true
 		case opBlock, opLoop, opIf:
 			open = append(open, i)
 		case opEnd:
@@ -83,9 +91,9 @@ func (f *flow) branch(i int, label uint32, open []int) {
 		return
 	}
 	if t := f.jumpTable(start); t < 0 {
-		f.after[start] = true
+		f.after[start], f.checked = true, true
 	} else if !f.forward(i, start, t) {
-		f.before[i] = true
+		f.before[i], f.checked = true, true
 	}
 }
 

@@ -1,8 +1,7 @@
 package rewrite
 
-// recursion chooses where calls look at the epoch: the entries of own
-// functions, and indirect calls, such that every cycle of calls passes one of
-// them. They are what a depth-first walk comes back to. An indirect call may
+// recursion chooses where calls are checked: the entries of own functions,
+// and indirect calls, such that every cycle of calls passes one of them. They are what a depth-first walk comes back to. An indirect call may
 // lead to any function that an element segment names.
 func (m *module) recursion(s *survey) (entries []bool, indirect bool) {
 	g := callGraph{own: len(m.bodies), imports: len(m.imports), s: s}

@@ -9,13 +9,14 @@ import (
 // What a rewritten module imports and exports beside what the author wrote.
 const (
 	// HostModule has one function, HostYield, without parameters and results.
-	// A guest calls it where it finds the epoch moved. It may return, and the
-	// guest goes on where it was; it has to move the epoch back then.
+	// A guest calls it when its fuel has run out. Where it returns, the guest
+	// goes on; it has to set the fuel then.
 	HostModule = "holdfast_engine"
 	HostYield  = "yield"
 
-	// ExportEpoch is a mutable i32. While it is zero the guest runs.
-	ExportEpoch = exportPrefix + "epoch"
+	// ExportFuel is a mutable i32: how many more times the guest goes around
+	// a loop, or calls itself, before it calls HostYield.
+	ExportFuel = exportPrefix + "fuel"
 	// ExportStart is the start function, if the module had one.
 	ExportStart = exportPrefix + "start"
 	// ExportEnter calls the exports of Options.Enter by their number.
@@ -23,6 +24,10 @@ const (
 
 	exportPrefix = "holdfast:"
 )
+
+// FuelDefault lasts between a fraction of a millisecond, in the tightest loop,
+// and some milliseconds.
+const FuelDefault = 1 << 17
 
 // Options of Rewrite. The zero value plants checks and makes dispatchers.
 type Options struct {
@@ -32,7 +37,9 @@ type Options struct {
 	Enter []string
 
 	KeepTable bool // no dispatchers
-	NoChecks  bool // no epoch
+	NoChecks  bool // no fuel
+	// Fuel is what a new instance has; 0: FuelDefault.
+	Fuel int32
 }
 
 // Segment is what a data segment put into memory at instantiation.
@@ -74,7 +81,7 @@ func Rewrite(b []byte, opts Options) (*Result, error) {
 		return nil, err
 	}
 	res := &Result{}
-	w := &writer{m: m, imports: uint32(len(m.imports)), epoch: uint32(len(m.globals))}
+	w := &writer{m: m, imports: uint32(len(m.imports)), fuel: uint32(len(m.globals))}
 	if !opts.NoChecks {
 		w.checks = true
 		w.entry, w.indirect = m.recursion(s)
@@ -98,7 +105,10 @@ func Rewrite(b []byte, opts Options) (*Result, error) {
 		return nil, err
 	}
 	m.joinEntries(opts.Enter)
-	if err := m.expose(w, res); err != nil {
+	if opts.Fuel <= 0 {
+		opts.Fuel = FuelDefault
+	}
+	if err := m.expose(w, res, opts.Fuel); err != nil {
 		return nil, err
 	}
 	if res.Module, err = w.encode(); err != nil {
@@ -182,8 +192,8 @@ func (m *module) entry(name string) (f uint32, ft funcType, ok bool) {
 	return 0, ft, false
 }
 
-// expose exports the mutable globals, the epoch and the start function.
-func (m *module) expose(w *writer, res *Result) *Error {
+// expose exports the mutable globals, the fuel and the start function.
+func (m *module) expose(w *writer, res *Result, fuel int32) *Error {
 	for _, e := range m.exports {
 		if strings.HasPrefix(e.name, exportPrefix) && e.name != ExportEnter {
 			return &Error{"export", 0, fmt.Sprintf("the name %q is the engine's own", e.name)}
@@ -197,8 +207,9 @@ func (m *module) expose(w *writer, res *Result) *Error {
 		}
 	}
 	if w.checks {
-		m.globals = append(m.globals, global{typeI32, true, []byte{opI32Const, 0, opEnd}})
-		m.exports = append(m.exports, export{ExportEpoch, kindGlobal, w.epoch})
+		init := append(appendSigned([]byte{opI32Const}, int64(fuel)), opEnd)
+		m.globals = append(m.globals, global{typeI32, true, init})
+		m.exports = append(m.exports, export{ExportFuel, kindGlobal, w.fuel})
 	}
 	if m.start != nil {
 		m.exports = append(m.exports, export{ExportStart, kindFunc, *m.start})

@@ -9,11 +9,10 @@ type writer struct {
 	m        *module
 	imports  uint32
 	checks   bool
-	epoch    uint32            // the global
+	fuel     uint32            // the global
 	entry    []bool            // own functions that check at their entry
 	indirect bool              // indirect calls check
 	dispatch map[uint32]uint32 // dispatcher by type, nil where the table stays
-	check    []byte
 }
 
 func (w *writer) function(f uint32) uint64 {
@@ -29,9 +28,6 @@ func (w *writer) encode() ([]byte, *Error) {
 	if w.checks {
 		t := m.typeOf(nil, nil)
 		m.imports = append(m.imports, importedFunc{HostModule, HostYield, t})
-		w.check = binary.AppendUvarint([]byte{opGlobalGet}, uint64(w.epoch))
-		w.check = append(w.check, opIf, blockEmpty, opCall)
-		w.check = append(binary.AppendUvarint(w.check, uint64(w.imports)), opEnd)
 	}
 	out := append([]byte{}, header...)
 	list := func(id byte, n int, item func(b []byte, i int) []byte) {
@@ -141,34 +137,61 @@ func (w *writer) body(i int) ([]byte, *Error) {
 		return nil, err
 	}
 	p := patch{src: src.code, out: make([]byte, 0, len(src.code)+len(src.code)/8)}
+	var check []byte
 	if w.checks {
 		f.plan()
-		if i < len(w.entry) && w.entry[i] && len(f.code) > 0 {
-			p.insert(f.code[0].at, w.check)
+		entry := i < len(w.entry) && w.entry[i] && len(f.code) > 0
+		if entry || w.indirect && f.indirect || f.checked {
+			params := uint32(len(w.m.types[w.m.funcs[i]].params))
+			check = w.check(params + f.locals)
+			p.declare(f.declarations, f.first)
+		}
+		if entry {
+			p.insert(f.code[0].at, check)
 		}
 	}
 	for k, in := range f.code {
 		if w.checks && f.before[k] {
-			p.insert(in.at, w.check)
+			p.insert(in.at, check)
 		}
 		switch {
 		case w.checks && f.after[k]:
-			p.insert(in.end, w.check)
+			p.insert(in.end, check)
 		case in.op == opCall, in.op == opRefFunc:
 			p.replace(in, binary.AppendUvarint([]byte{in.op}, w.function(in.index)))
 		case in.op == opCallIndirect && w.dispatch != nil:
 			p.replace(in, binary.AppendUvarint([]byte{opCall}, w.function(w.dispatch[in.index])))
 		case in.op == opCallIndirect && w.indirect:
-			p.insert(in.at, w.check)
+			p.insert(in.at, check)
 		}
 	}
 	return p.rest(), nil
+}
+
+// check takes one from the fuel, and calls the host where none is left. It
+// uses a local of its own.
+func (w *writer) check(local uint32) []byte {
+	fuel := uint64(w.fuel)
+	b := binary.AppendUvarint([]byte{opGlobalGet}, fuel)
+	b = append(b, opI32Const, 1, opI32Sub, opLocalTee)
+	b = append(binary.AppendUvarint(b, uint64(local)), opGlobalSet)
+	b = append(binary.AppendUvarint(b, fuel), opLocalGet)
+	b = append(binary.AppendUvarint(b, uint64(local)), opI32Eqz, opIf, blockEmpty, opCall)
+	return append(binary.AppendUvarint(b, uint64(w.imports)), opEnd)
 }
 
 // patch copies src with changes.
 type patch struct {
 	src, out []byte
 	kept     int // src[:kept] is in out
+}
+
+// declare adds a local of type i32 to the declarations, which end at first.
+func (p *patch) declare(declarations, first int) {
+	_, n := binary.Uvarint(p.src)
+	p.out = binary.AppendUvarint(p.out, uint64(declarations)+1)
+	p.out = append(append(p.out, p.src[n:first]...), 1, typeI32)
+	p.kept = first
 }
 
 func (p *patch) insert(at int, b []byte) {

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
@@ -14,10 +16,12 @@ import (
 type kit struct {
 	state *edge.State
 	gate  chan string
+	n     uint64
+	seen  []string
 }
 
 func init() {
-	edge.Register("Kit", func(s *edge.State, _ *edge.Env) (*kit, error) { return &kit{s, make(chan string)}, nil }, edge.Interleave())
+	edge.Register("Kit", func(s *edge.State, _ *edge.Env) (*kit, error) { return &kit{state: s, gate: make(chan string)}, nil }, edge.Interleave())
 }
 
 // Fetch runs the operation that the path names.
@@ -52,6 +56,23 @@ func (k *kit) Fetch(r *edge.Request) (*edge.Response, error) {
 	case "/sleep":
 		time.Sleep(50 * time.Millisecond)
 		return edge.Text(200, "slept"), nil
+	case "/remember":
+		k.seen = append(k.seen, string(r.Body))
+		return edge.Text(200, strings.Join(k.seen, ",")), nil
+	case "/random":
+		b := make([]byte, 8)
+		if _, err := rand.Read(b); err != nil {
+			return nil, err
+		}
+		e := make([]byte, 8)
+		k.state.Rand(e)
+		return edge.Text(200, fmt.Sprintf("%x %x", b, e)), nil
+	case "/burn":
+		sum := uint64(0)
+		for i := range uint64(len(r.Body)) * 1e6 {
+			sum += i ^ sum>>3
+		}
+		return edge.Text(200, fmt.Sprint(sum)), nil
 	case "/arm":
 		time.AfterFunc(20*time.Millisecond, func() { k.state.Log.Info("rang") })
 		return edge.Text(200, "armed"), nil
@@ -62,6 +83,21 @@ func (k *kit) Fetch(r *edge.Request) (*edge.Response, error) {
 // die is the operations that end the instance, and what prints.
 func (k *kit) die(path string) (*edge.Response, error) {
 	switch path {
+	case "/loop":
+		for n := uint64(1); n != 0; n += 2 {
+			k.n = n
+		}
+	case "/recurse":
+		return edge.Text(200, fmt.Sprint(fib(200))), nil
+	case "/dynamic":
+		var f func(int) int
+		f = func(n int) int {
+			if n < 2 {
+				return n
+			}
+			return f(n-1) + f(n-2)
+		}
+		return edge.Text(200, fmt.Sprint(f(200))), nil
 	case "/print":
 		fmt.Print("half a ")
 		fmt.Println("line")
@@ -79,6 +115,14 @@ func (k *kit) die(path string) (*edge.Response, error) {
 		}
 	}
 	return edge.Text(404, path), nil
+}
+
+// fib takes longer than anybody waits, without a loop.
+func fib(n int) int {
+	if n < 2 {
+		return n
+	}
+	return fib(n-1) + fib(n-2)
 }
 
 func main() {}
