@@ -7,9 +7,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"math/big"
 	mathrand "math/rand"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -177,4 +179,55 @@ func TestTLS_BothDirections(t *testing.T) {
 	if end := receive(t, r.ends, "end"); !end.clean {
 		t.Errorf("ended with %+v", end)
 	}
+}
+
+// TestDescriptors_AreNotMistakenWhenTheirNumbersAreReused opens and closes
+// connections while others send: what was meant for one socket must not reach
+// the next that gets its number.
+func TestDescriptors_AreNotMistakenWhenTheirNumbersAreReused(t *testing.T) {
+	s := startServer(t, Config{CloseDeadline: time.Millisecond})
+	const sockets = 60
+	var work sync.WaitGroup
+	for lane := range 8 {
+		work.Add(1)
+		go func() {
+			defer work.Done()
+			for i := range sockets {
+				own := fmt.Sprintf("%d/%d", lane, i)
+				server, client := tcpPair(t)
+				r := newRecorder()
+				k := s.Offer(r)
+				s.Attach(k, server, nil)
+				stop, sender := make(chan struct{}), sync.WaitGroup{}
+				sender.Add(1)
+				go func() { // past the end of the connection
+					defer sender.Done()
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+							k.Send(Frame(false, []byte(own)))
+							runtime.Gosched()
+						}
+					}
+				}()
+				p := newPeer(t, client)
+				p.write(text(own))
+				for range 3 {
+					if _, payload, err := p.tryFrame(); err != nil || string(payload) != own {
+						t.Errorf("socket %s got %q, %v", own, payload, err)
+					}
+				}
+				if m := receive(t, r.messages, "message"); m.text != own {
+					t.Errorf("socket %s said %q", own, m.text)
+				}
+				client.Close() // its number is free on both sides
+				receive(t, r.ends, "end")
+				close(stop)
+				sender.Wait()
+			}
+		}()
+	}
+	work.Wait()
 }

@@ -1,7 +1,7 @@
 package object
 
 import (
-	"slices"
+	"runtime"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 )
@@ -73,13 +73,13 @@ func (f *sendEffect) Release()   { f.o.outbox.send(f.to, f.frame) }
 func (f *sendEffect) Drop(error) {}
 
 type broadcastEffect struct {
-	o      *Object
-	list   []*member
-	except []uint64
-	frame  []byte
+	o     *Object
+	list  []*member
+	skip  []*member // of list, those left out
+	frame []byte
 }
 
-func (f *broadcastEffect) Release()   { f.o.outbox.broadcast(f.list, f.except, f.frame) }
+func (f *broadcastEffect) Release()   { f.o.outbox.broadcast(f.list, f.skip, f.frame) }
 func (f *broadcastEffect) Drop(error) {}
 
 type closeEffect struct {
@@ -152,18 +152,16 @@ func same(a, b []*member) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-func (b *outbox) broadcast(list []*member, except []uint64, frame []byte) {
+func (b *outbox) broadcast(list, skip []*member, frame []byte) {
 	if len(b.shared) > 0 && !same(b.list, list) {
 		b.flush()
 	}
 	b.list = list
-	for _, id := range except {
-		if i := slices.IndexFunc(list, func(m *member) bool { return m.sock.ID() == id }); i >= 0 {
-			if b.singles == nil {
-				b.singles = map[*member][]single{}
-			}
-			b.singles[list[i]] = append(b.singles[list[i]], single{pos: len(b.shared), skip: len(frame)})
+	for _, m := range skip {
+		if b.singles == nil {
+			b.singles = map[*member][]single{}
 		}
+		b.singles[m] = append(b.singles[m], single{pos: len(b.shared), skip: len(frame)})
 	}
 	if b.shared == nil {
 		b.shared = frame[:len(frame):len(frame)] // the only one as a rule: shared as it is
@@ -172,9 +170,15 @@ func (b *outbox) broadcast(list []*member, except []uint64, frame []byte) {
 	b.shared = append(b.shared, frame...)
 }
 
+// sendsPerYield is how many sockets get a broadcast before other goroutines do.
+const sendsPerYield = 256
+
 func (b *outbox) flush() {
 	if len(b.shared) > 0 {
-		for _, m := range b.list {
+		for i, m := range b.list {
+			if i%sendsPerYield == sendsPerYield-1 {
+				runtime.Gosched() // a large room lets others in
+			}
 			if s, ok := b.singles[m]; ok {
 				if p := compose(b.shared, s); len(p) > 0 {
 					m.sock.Send(p)

@@ -92,7 +92,7 @@ type Object struct {
 	busy        atomic.Bool  // unfinished events, operations, timers or background work
 	versionNo   atomic.Int64
 	unsettled   atomic.Bool // something comes that no clock has to move for
-	timerOnly   atomic.Bool // busy with no more than an armed timer
+	timerOnly   atomic.Bool // busy with no more than an armed timer, or sockets of its own
 	closedIn    atomic.Bool // what is queued waits for an event that is unfinished
 
 	pool    *Workers // of a worker's instance
@@ -403,7 +403,7 @@ func (o *Object) park() bool {
 // note publishes the snapshots.
 func (o *Object) note() {
 	o.unsettled.Store(o.asking || o.outside() > 0)
-	o.timerOnly.Store(o.settled())
+	o.timerOnly.Store(o.resting())
 	o.closedIn.Store(!o.accepts())
 	o.busy.Store(!o.idle())
 	o.restless.Store(!o.freezable())
@@ -448,5 +448,5 @@ func (o *Object) outside() int {
 
 // settled reports that nothing but a timer is unfinished.
 func (o *Object) settled() bool {
-	return !o.asking && len(o.events) == 0 && len(o.ops) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0 && len(o.plains) == 0
+	return o.resting() && len(o.ops) == 0 && len(o.plains) == 0
 }

@@ -289,3 +289,14 @@ func (o *Object) Flush(id uint64) (uint32, error) {
 		to.sock.Flushed(func() { done(abi.OK, nil) })
 	})
 }
+
+// resting reports that the instance does nothing by itself: it may have a timer
+// armed, or wait for what the peers of its sockets say.
+func (o *Object) resting() bool {
+	for _, op := range o.ops {
+		if op.receives == nil {
+			return false
+		}
+	}
+	return !o.asking && len(o.events) == 0 && o.background == 0 && !o.constructing && o.waiting == nil && o.blocks == 0
+}

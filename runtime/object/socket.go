@@ -59,6 +59,7 @@ type member struct {
 	tags       []string
 	attachment []byte
 	closing    bool // the object has closed it: it is in no list any more
+	skipped    bool // while a broadcast counts who is left out
 }
 
 // roster is a list of members in the order they were accepted. A broadcast
@@ -229,16 +230,22 @@ func (o *Object) Broadcast(tag string, hasTag bool, except []uint64, binary bool
 		return 0, refusal(abi.Invalid, "broadcast: a text message must be UTF-8")
 	}
 	list := o.sockets.recipients(tag, hasTag)
-	n := len(list)
+	var skip []*member // once each, and only those that the tag selects
 	for _, id := range except {
-		if m := o.sockets.members[id]; m != nil && slices.Contains(list, m) {
-			n--
+		m := o.sockets.members[id]
+		if m != nil && !m.closing && !m.skipped && (!hasTag || slices.Contains(m.tags, tag)) {
+			m.skipped = true
+			skip = append(skip, m)
 		}
 	}
+	for _, m := range skip {
+		m.skipped = false
+	}
+	n := len(list) - len(skip)
 	if n == 0 {
 		return 0, nil
 	}
-	o.effect(&broadcastEffect{o: o, list: list, except: slices.Clone(except), frame: o.dir.cfg.Frames(binary, data)})
+	o.effect(&broadcastEffect{o: o, list: list, skip: skip, frame: o.dir.cfg.Frames(binary, data)})
 	return n, nil
 }
 
