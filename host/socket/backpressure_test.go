@@ -56,7 +56,7 @@ func TestSend_SlowReaderIsClosedAndOthersGoOn(t *testing.T) {
 	eachLink(t, func(t *testing.T, wrap func(net.Conn) net.Conn) {
 		s := startServer(t, Config{QueueBytesMax: 64 << 10, SendBufferBytes: 4096, CloseDeadline: patience})
 		slow, slowPeer, r := connect(t, s, wrap)
-		quick, quickPeer, _ := connect(t, s, wrap)
+		quick, quickPeer, quickEnds := connect(t, s, wrap)
 		sent := 0
 		for ; s.Stats().SlowCloses == 0 && sent < sendsMax*5; sent += 5 {
 			frames := numbered(sent, 5)
@@ -89,6 +89,8 @@ func TestSend_SlowReaderIsClosedAndOthersGoOn(t *testing.T) {
 		if end := receive(t, r.ends, "end"); end.code != CodeTryAgainLater || !end.clean {
 			t.Errorf("ended with %+v", end)
 		}
+		quickPeer.write(closing(CodeNormal, ""))
+		receive(t, quickEnds.ends, "end of the quick one") // all of its writes have been counted
 		if queued := s.Stats().QueuedBytes; queued != 0 {
 			t.Errorf("%d bytes counted as queued at the end", queued)
 		}
