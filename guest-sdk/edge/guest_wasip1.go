@@ -111,4 +111,13 @@ func hfCompletion(op, status, n uint32) uint32 {
 }
 
 //go:wasmexport hf_tick
-func hfTick() uint32 { return pump() }
+func hfTick() uint32 {
+	if guest.class == nil && !warmed {
+		warmed = true
+		warm()
+	}
+	return pump()
+}
+
+// warmed is set once the guest has been ticked for its image.
+var warmed bool

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,6 +44,12 @@ type Image struct {
 
 var imageCount atomic.Uint64
 
+// moduleConfig is that of all instances. It names all that wazero would make
+// anew for each of them: no guest ever reaches it, and a random source alone
+// takes 5 KiB.
+var moduleConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader).
+	WithSysWalltime().WithSysNanotime()
+
 // Image checks, rewrites and compiles a module, runs its initialisers once
 // and captures what they leave, classes included.
 func (e *Engine) Image(ctx context.Context, module []byte, cfg ImageConfig) (*Image, error) {
@@ -57,7 +64,7 @@ func (e *Engine) Image(ctx context.Context, module []byte, cfg ImageConfig) (*Im
 		WithMemoryLimitPages(uint32(mib << 20 / wasmPageBytes)).WithDebugInfoEnabled(false)
 	img := &Image{
 		engine: e, runtime: wazero.NewRuntimeWithConfig(ctx, rc), bytes: len(module), number: imageCount.Add(1),
-		config: wazero.NewModuleConfig().WithName("").WithStartFunctions(),
+		config: moduleConfig,
 	}
 	if err := img.load(ctx, module, mib<<20); err != nil {
 		return nil, errors.Join(err, img.Close())
@@ -105,6 +112,9 @@ func (i *Image) capture(slotBytes int) error {
 	defer in.Close()
 	if len(reg.classes) == 0 {
 		return refuse("it registers no class and no worker; call edge.Register in func init")
+	}
+	if err := in.Tick(); err != nil { // the guest's chance to make itself ready
+		return err
 	}
 	i.classes, i.buffer, i.pages = reg.classes, in.bufferPtr, in.memory.Size()/wasmPageBytes
 	if i.layout.State != "" {

@@ -1,5 +1,7 @@
 package rewrite
 
+import "slices"
+
 // flow is a function's instructions, and where they are checked, so that no
 // path inside of it goes on for ever without a check.
 //
@@ -22,15 +24,18 @@ type flow struct {
 	before, after []bool // by instruction: a check belongs there
 	end           []int  // of a block, by its start
 	src           *body
+
+	open     []int    // scratch
+	labelled []uint32 // scratch
 }
 
-// newFlow reads a body.
-func newFlow(b *body) (*flow, *Error) {
-	f := &flow{src: b}
+// read takes a body apart; what f held before is gone.
+func (f *flow) read(b *body) *Error {
+	*f = flow{src: b, code: f.code[:0], before: f.before, after: f.after, end: f.end[:0], open: f.open[:0], labelled: f.labelled}
 	r := &reader{b: b.code, base: b.at, section: "code"}
 	f.declarations, f.locals = r.locals()
 	f.first = r.at
-	var open []int
+	open := f.open
 	for !r.done() {
 		in := r.instr()
 		i := len(f.code)
@@ -47,7 +52,8 @@ func newFlow(b *body) (*flow, *Error) {
 			}
 		}
 	}
-	return f, r.err
+	f.open = open
+	return r.err
 }
 
 func (f *flow) mark(start, end int) {
@@ -57,14 +63,24 @@ func (f *flow) mark(start, end int) {
 	f.end[start] = end
 }
 
+// cleared is n times false, in the memory of b if that is enough.
+func cleared(b []bool, n int) []bool {
+	if cap(b) < n {
+		return make([]bool, n)
+	}
+	b = b[:n]
+	clear(b)
+	return b
+}
+
 // plan decides where to check.
 func (f *flow) plan() {
 	n := len(f.code)
-	f.before, f.after = make([]bool, n), make([]bool, n)
+	f.before, f.after = cleared(f.before, n), cleared(f.after, n)
 	for len(f.end) < n {
 		f.end = append(f.end, 0)
 	}
-	var open []int
+	open := f.open[:0]
 	for i, in := range f.code {
 		switch in.op {
 		case opBlock, opLoop, opIf:
@@ -74,7 +90,7 @@ func (f *flow) plan() {
 		case opBr, opBrIf:
 			f.branch(i, in.index, open)
 		case opBrTable:
-			for _, l := range f.labels(i) {
+			for _, l := range slices.Clone(f.labels(i)) {
 				f.branch(i, l, open)
 			}
 		}
@@ -129,13 +145,14 @@ func (f *flow) forward(i, loop, t int) bool {
 	return block > loop && f.end[block] > i
 }
 
-// labels of the br_table at i, the default last.
+// labels of the br_table at i, the default last; until the next call.
 func (f *flow) labels(i int) []uint32 {
 	r := &reader{b: f.src.code, at: f.code[i].at + 1}
 	n := r.count()
-	out := make([]uint32, n+1)
-	for k := range out {
-		out[k] = r.u32()
+	out := f.labelled[:0]
+	for range n + 1 {
+		out = append(out, r.u32())
 	}
+	f.labelled = out
 	return out
 }

@@ -9,9 +9,11 @@ type writer struct {
 	m        *module
 	imports  uint32
 	checks   bool
-	fuel     uint32            // the global
-	entry    []bool            // own functions that check at their entry
-	indirect bool              // indirect calls check
+	fuel     uint32 // the global
+	entry    []bool // own functions that check at their entry
+	indirect bool   // indirect calls check
+	flow     flow
+	scratch  []byte
 	dispatch map[uint32]uint32 // dispatcher by type, nil where the table stays
 }
 
@@ -128,15 +130,15 @@ func (w *writer) element(b []byte, e *element) []byte {
 	return b
 }
 
-// body rewrites one function: calls get their new numbers, indirect ones go
+// body rewrites one function, until the next call: calls get their new numbers, indirect ones go
 // to dispatchers, and checks are planted.
 func (w *writer) body(i int) ([]byte, *Error) {
 	src := &w.m.bodies[i]
-	f, err := newFlow(src)
-	if err != nil {
+	f := &w.flow
+	if err := f.read(src); err != nil {
 		return nil, err
 	}
-	p := patch{src: src.code, out: make([]byte, 0, len(src.code)+len(src.code)/8)}
+	p := patch{src: src.code, out: w.scratch[:0]}
 	var check []byte
 	if w.checks {
 		f.plan()
@@ -165,7 +167,8 @@ func (w *writer) body(i int) ([]byte, *Error) {
 			p.insert(in.at, check)
 		}
 	}
-	return p.rest(), nil
+	w.scratch = p.rest()
+	return w.scratch, nil
 }
 
 // check takes one from the fuel, and calls the host where none is left. It
