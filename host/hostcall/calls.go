@@ -11,8 +11,12 @@ import (
 
 // asyncNamed is every function of shape Async that is served.
 var asyncNamed = map[string]asyncFunc{
-	"sync": func(c *Calls, _ []byte) (uint32, error) {
+	"sync": func(c *Calls, req []byte) (uint32, error) {
 		if _, err := c.storage(); err != nil {
+			return 0, err
+		}
+		var m abi.EventRequest
+		if err := m.Decode(req); err != nil {
 			return 0, err
 		}
 		return c.o.Sync()

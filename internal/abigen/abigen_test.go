@@ -31,8 +31,8 @@ func TestGenerated_IsWhatIsCommitted(t *testing.T) {
 
 func TestRun_WritesBesideTheMessages(t *testing.T) {
 	root := t.TempDir()
-	dir := filepath.Join(root, "abi")
-	for _, d := range []string{dir, filepath.Join(root, "edge/internal/bridge")} {
+	dir := filepath.Join(root, "guest-sdk/abi")
+	for _, d := range []string{dir, filepath.Join(root, "guest-sdk/edge/internal/bridge"), filepath.Join(root, "objects/tck")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -70,3 +70,29 @@ func imports() ([]byte, error) {
 	}
 	return format.Source(b.Bytes())
 }
+
+// rawShape is goShape with numbers in place of pointers, and the arguments of
+// a call of four.
+var rawShape = map[abi.Shape][2]string{
+	abi.Sync:  {"(req, reqLen, out, outCap uint32) uint64", "(a, b, c, d)"},
+	abi.Async: {"(req, reqLen uint32) uint64", "(a, b)"},
+	abi.Post:  {"(req, reqLen uint32) uint32", "(a, b)"},
+	abi.Clock: {"() int64", "()"},
+	abi.Fill:  {"(out, outLen uint32) uint32", "(c, d)"},
+	abi.Take:  {"(out, outCap uint32) uint64", "(c, d)"},
+}
+
+// raw writes the imports of the test kit: any number may be a pointer.
+func raw() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(header + "//go:build wasip1\n\npackage main\n")
+	for _, f := range abi.Functions {
+		fmt.Fprintf(&b, "\n//go:wasmimport %s %s\nfunc raw%s%s\n", abi.Module, f.Name, fnName(f.Name), rawShape[f.Shape][0])
+	}
+	b.WriteString("\n// rawCall calls a host function by name: a request and its length, room for a\n// result and its length.\nfunc rawCall(name string, a, b, c, d uint32) uint64 {\nswitch name {\n")
+	for _, f := range abi.Functions {
+		fmt.Fprintf(&b, "case %q:\nreturn uint64(raw%s%s)\n", f.Name, fnName(f.Name), rawShape[f.Shape][1])
+	}
+	b.WriteString("}\npanic(\"no host function \" + name)\n}\n")
+	return format.Source(b.Bytes())
+}

@@ -1,5 +1,5 @@
 // Command abigen writes guest-sdk/abi/codec.go, guest-sdk/abi/ABI.md and the
-// SDK's imports from the structs of messages.go and the tables of
+// imports of the SDK and of the test kit from the structs of messages.go and the tables of
 // functions.go. It owns nothing else; run it with go generate ./guest-sdk/abi.
 package main
 
@@ -33,6 +33,9 @@ func run(dir string) error {
 // bridge is the SDK's package of imports, from the abi package.
 const bridge = "../edge/internal/bridge/"
 
+// kit is the guest that tests the boundary.
+const kit = "../../objects/tck/"
+
 // generate makes the files, by name from the abi package in dir.
 func generate(dir string) (map[string][]byte, error) {
 	messages, err := parse(filepath.Join(dir, "messages.go"))
@@ -44,6 +47,7 @@ func generate(dir string) (map[string][]byte, error) {
 		"codec.go":                   func() ([]byte, error) { return codec(messages) },
 		bridge + "fn.go":             numbers,
 		bridge + "imports_wasip1.go": imports,
+		kit + "imports_wasip1.go":    raw,
 	} {
 		if files[name], err = make(); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
