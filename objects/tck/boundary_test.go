@@ -11,7 +11,6 @@ import (
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/host"
-	"github.com/holdfast-run/holdfast/host/hostcall"
 	"github.com/holdfast-run/holdfast/internal/wasmtest"
 )
 
@@ -167,13 +166,4 @@ func table(results map[string]map[string]string) string {
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// TestFunctions_AreAllServed: nothing of the table answers unsupported.
-func TestFunctions_AreAllServed(t *testing.T) {
-	for _, f := range abi.Functions {
-		if !hostcall.Implemented(f.Name) {
-			t.Errorf("%s is not served", f.Name)
-		}
-	}
 }
