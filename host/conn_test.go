@@ -80,3 +80,75 @@ func TestServe_SocketsOfTheInstanceEndWithItsVersionOrACrash(t *testing.T) {
 		t.Fatalf("%q", got)
 	}
 }
+
+func TestEventTimeout_ResetsTheObjectAndKeepsItsSockets(t *testing.T) {
+	h := wasmtest.Start(t, host.Config{}, newApp(t, roomConfig).dir)
+	s := wasmtest.Dial(t, h.URL+"/r/a/ws", nil)
+	expect(t, room(t, h, "a", "limit"), 200, "ok")
+	s.Write("hang")
+	wasmtest.Eventually(t, "the log says why", func() bool {
+		return strings.Contains(h.Log.String(), "the event took longer than 200ms, which caused the object to be reset")
+	})
+	s.Write("and again")
+	if got := string(s.Text()); got != "one heard and again" {
+		t.Fatalf("behind the reset the socket says %q", got)
+	}
+}
+
+func TestMetrics_CountConnectionsByTheirEnd(t *testing.T) {
+	h := wasmtest.Start(t, host.Config{}, newApp(t, roomConfig).dir)
+	s := wasmtest.Dial(t, h.URL+"/r/a/ws", nil)
+	s.Write("hello")
+	s.Text()
+	if err := s.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(1000, "")); err != nil {
+		t.Fatal(err)
+	}
+	s.Closed()
+	wasmtest.Eventually(t, "the end is counted", func() bool {
+		text := string(wasmtest.Do(t, "GET", h.Admin+"/_holdfast/metrics", "", nil).Body)
+		return strings.Contains(text, `holdfast_sockets_ended_total{ending="clean"} 1`) && strings.Contains(text, "holdfast_sockets_opened_total 1") &&
+			strings.Contains(text, `holdfast_sockets_ended_total{ending="slow"} 0`) && strings.Contains(text, "holdfast_socket_messages_in_total 1")
+	})
+}
+
+func TestShutdown_ClosesSocketsWith1012(t *testing.T) {
+	h := wasmtest.Start(t, host.Config{}, newApp(t, roomConfig).dir)
+	sockets := []*wasmtest.Socket{wasmtest.Dial(t, h.URL+"/r/a/ws", nil), wasmtest.Dial(t, h.URL+"/w/echo", nil)}
+	codes := make(chan int, len(sockets))
+	for _, s := range sockets {
+		go func() { codes <- s.Closed() }()
+	}
+	h.Stop()
+	for range sockets {
+		if code := <-codes; code != websocket.CloseServiceRestart {
+			t.Errorf("closed with %d", code)
+		}
+	}
+}
+
+func TestCompression_IsTheAppsChoice(t *testing.T) {
+	config := strings.Replace(roomConfig, `"holdfast": {`, `"holdfast": {"websocket_compression": true, `, 1)
+	h := wasmtest.Start(t, host.Config{}, newApp(t, config).dir)
+	d := websocket.Dialer{EnableCompression: true}
+	c, answer, err := d.Dial("ws"+strings.TrimPrefix(h.URL, "http")+"/r/a/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := answer.Header.Get("Sec-WebSocket-Extensions"); !strings.HasPrefix(got, "permessage-deflate") {
+		t.Errorf("extensions %q", got)
+	}
+	text := strings.Repeat("the same again, ", 1000)
+	wasmtest.Eventually(t, "the room says it to one", func() bool { // once the socket is the room's
+		return string(wasmtest.Do(t, "POST", h.URL+"/r/a/say", "", text).Body) == "1"
+	})
+	if _, got, err := c.ReadMessage(); err != nil || string(got) != text {
+		t.Fatalf("%d bytes came, %v", len(got), err)
+	}
+	metrics := string(wasmtest.Do(t, "GET", h.Admin+"/_holdfast/metrics", "", nil).Body)
+	_, rest, _ := strings.Cut(metrics, "\nholdfast_socket_bytes_out_total ")
+	var sent float64
+	if _, err := fmt.Sscan(rest, &sent); err != nil || sent == 0 || sent > 1000 {
+		t.Errorf("%v bytes were sent for a text of %d, %v", sent, len(text), err)
+	}
+}
