@@ -152,3 +152,23 @@ func TestCompression_IsTheAppsChoice(t *testing.T) {
 		t.Errorf("%v bytes were sent for a text of %d, %v", sent, len(text), err)
 	}
 }
+
+func TestReload_SocketsOfInstancesMakeWayForTheNewVersion(t *testing.T) {
+	app := newApp(t, roomConfig)
+	h := wasmtest.Start(t, dev(), app.dir)
+	sockets := []*wasmtest.Socket{wasmtest.Dial(t, h.URL+"/w/echo", nil), wasmtest.Dial(t, h.URL+"/r/a/own", nil)}
+	for _, s := range sockets {
+		s.Write("hello")
+		s.Text()
+	}
+	app.change("main.go", `version = "one"`, `version = "two"`)
+	for _, s := range sockets {
+		if code := s.Closed(); code != websocket.CloseServiceRestart {
+			t.Errorf("closed with %d", code)
+		}
+	}
+	becomes(t, h, "two")
+	for range 5 {
+		expect(t, wasmtest.Do(t, "GET", h.URL+"/w/x", "", nil), 200, "worker two")
+	}
+}

@@ -10,7 +10,8 @@ import (
 
 // Conn is a WebSocket of the instance's own, in a worker or an object: one
 // accepted with Serve, or opened with Env.Connect. It does not hibernate: it
-// ends with the instance, which is not evicted while it has one. Methods may be
+// ends with the instance, which is not evicted while it has one but makes way
+// for a new version of the app. The peer sees 1012 then. Methods may be
 // called from any goroutine of the guest; Receive from one at a time.
 type Conn struct {
 	ws       WebSocket

@@ -136,12 +136,13 @@ func (o *Object) evict() bool {
 	return true
 }
 
-// switchVersion lets a newer version take over between events.
+// switchVersion lets a newer version take over between events. Sockets of the
+// instance's own end: their clients meet the new version.
 func (o *Object) switchVersion() {
-	if !o.live || o.version == o.class.Current.Load() || !o.settled() {
+	if !o.live || o.version == o.class.Current.Load() || !o.resting() {
 		return
 	}
-	o.closeGuest()
+	o.discard(abi.OK, abi.Failure{}) // no event is unfinished
 }
 
 // broke is the gate's: a sync has failed.

@@ -22,6 +22,8 @@ type Workers struct {
 type worker struct {
 	o    *Object
 	load int
+	// sockets of its own: they cost no turn, but keep it at its version.
+	sockets int
 }
 
 func newWorkers(d *Directory, c *Class) *Workers { return &Workers{dir: d, class: c} }
@@ -85,7 +87,7 @@ func (w *Workers) send(e *Event) (woken *Object, err error) {
 func (w *Workers) pick(v *Version) *worker {
 	var best *worker
 	for _, in := range w.instances {
-		if n := in.o.versionNo.Load(); n != 0 && n != int64(v.Number) && in.load > 0 {
+		if n := in.o.versionNo.Load(); n != 0 && n != int64(v.Number) && in.load+in.sockets > 0 {
 			continue // an older version finishes what it has
 		}
 		if best == nil || in.load < best.load {
@@ -115,7 +117,7 @@ func (w *Workers) back(o *Object) {
 	for _, in := range w.instances {
 		if in.o == o {
 			n, _ := o.box.Len()
-			in.load = n + len(o.events) + o.background
+			in.load, in.sockets = n+len(o.events)+o.background, len(o.plains)
 			if o.waiting != nil {
 				in.load++
 			}
