@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
@@ -149,6 +150,37 @@ func backUpAndRestore(t *testing.T, h *wasmtest.Host, app *appDir, data string) 
 	if _, err := host.VerifyData(t.Context(), t.TempDir()); err == nil {
 		t.Fatal("an empty directory was verified")
 	}
+}
+
+// TestPeek looks into an object and writes to it: reading leaves the instance,
+// writing does not.
+func TestPeek(t *testing.T) {
+	app := newApp(t, roomConfig)
+	app.change("main.go", `case "incr":`, `case "memory":
+		o.seen++
+		return edge.Text(200, fmt.Sprint(o.seen)), nil
+	case "incr":`)
+	app.change("main.go", "type room struct {", "type room struct {\n\tseen int")
+	app.change("main.go", "&room{s, env}", "&room{0, s, env}")
+	h := wasmtest.Start(t, host.Config{Manual: true}, app.dir)
+	const a = "objects/rooms.Room/name:a"
+	wantStatus(t, ask(t, h, "GET", a+"/kv", nil), 404, "no object")
+	expect(t, room(t, h, "a", "incr"), 200, "1")
+	expect(t, room(t, h, "a", "memory"), 200, "1")
+	wantStatus(t, ask(t, h, "GET", a+"/kv?prefix=n&limit=1", nil), 200, `{"items":[{"key":"n","value":"MQ=="}]}`)
+	wantStatus(t, ask(t, h, "GET", a+"/kv?cursor=n", nil), 200, `{"items":[]}`)
+	wantStatus(t, ask(t, h, "POST", a+"/sql", map[string]any{"sql": "SELECT ? AS n, ? AS f, ? AS t, ? AS b, NULL AS z", "params": []any{7, 1.5, "x", map[string]string{"base64": "AQI="}}}),
+		200, `{"columns":["n","f","t","b","z"],"rows":[[7,1.5,"x",{"base64":"AQI="},null]]`)
+	expect(t, room(t, h, "a", "memory"), 200, "2")
+	wantStatus(t, ask(t, h, "POST", a+"/sql", map[string]any{"sql": "CREATE TABLE t (a); INSERT INTO t VALUES (?) RETURNING a", "params": []any{5}}), 200, `"rows":[[5]]`)
+	expect(t, room(t, h, "a", "memory"), 200, "1")
+	wantStatus(t, ask(t, h, "POST", a+"/sql", map[string]any{"sql": "SELECT count(*) FROM t"}), 200, `"rows":[[1]]`)
+	for body, status := range map[string]int{`{}`: 400, `{"sql":"SELECT nonsense"}`: 409, `{"sql":"BEGIN"}`: 409, `{"sql":"SELECT ?","params":[[1]]}`: 409} {
+		if got := ask(t, h, "POST", a+"/sql", json.RawMessage(body)); got.Status != status {
+			t.Errorf("%s: %d %s, want %d", body, got.Status, got.Body, status)
+		}
+	}
+	wantStatus(t, ask(t, h, "POST", "objects/rooms.Room/name:none/sql", map[string]any{"sql": "SELECT 1"}), 404, "no object")
 }
 
 // TestMigrations_RenameKeepsAndDeleteErases, each step once.

@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -48,6 +50,21 @@ type Vacuumed struct {
 	After  int64 `json:"after"`
 }
 
+// Entry is a kv entry.
+type Entry struct {
+	Key   string `json:"key"`
+	Value string `json:"value"` // base64
+}
+
+// Rows are what SQL answers; a blob is {"base64":…}.
+type Rows struct {
+	Columns     []string `json:"columns"`
+	Rows        [][]any  `json:"rows"`
+	More        bool     `json:"more,omitempty"` // rows were left out
+	RowsRead    int64    `json:"rowsRead"`
+	RowsWritten int64    `json:"rowsWritten"`
+}
+
 // Keeper is the part of a Host that looks after what is stored. What changes
 // an object discards its instance; its sockets stay. Paths are of the host's
 // file system.
@@ -59,6 +76,11 @@ type Keeper interface {
 	// there is one and over is not set.
 	Clone(ctx context.Context, namespace, id string, byName bool, at Point, to string, over bool) (Cloned, error)
 	Delete(ctx context.Context, namespace, id string, byName bool) error
+	// KV lists entries behind the key after, and where the next page begins.
+	KV(ctx context.Context, namespace, id string, byName bool, prefix, after string, limit int) ([]Entry, string, error)
+	// SQL runs statements; params are those of the last, numbers as
+	// json.Number.
+	SQL(ctx context.Context, namespace, id string, byName bool, query string, params []any) (Rows, error)
 	Vacuum(ctx context.Context, namespace, id string, byName bool) (Vacuumed, error)
 	// RunAlarm makes a set alarm due now.
 	RunAlarm(ctx context.Context, namespace, id string, byName bool) error
@@ -104,6 +126,16 @@ func (s *Server) change(ctx *fasthttp.RequestCtx, verb, ns, id string, byName bo
 		return answer(r, 200, err)
 	case "POST clone":
 		return s.clone(c, ctx, ns, id, byName)
+	case "GET kv":
+		n, err := limit(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		q := ctx.QueryArgs()
+		items, cursor, err := s.host.KV(c, ns, id, byName, string(q.Peek("prefix")), string(q.Peek("cursor")), n)
+		return answer(page{nonNil(items), cursor}, 200, err)
+	case "POST sql":
+		return s.sql(c, ctx, ns, id, byName)
 	case "POST vacuum":
 		v, err := s.host.Vacuum(c, ns, id, byName)
 		return answer(v, 200, err)
@@ -139,6 +171,20 @@ func (s *Server) clone(c context.Context, ctx *fasthttp.RequestCtx, ns, id strin
 	}
 	v, err := s.host.Clone(c, ns, id, byName, in.Point, in.To, in.Over)
 	return answer(v, fasthttp.StatusCreated, err)
+}
+
+func (s *Server) sql(c context.Context, ctx *fasthttp.RequestCtx, ns, id string, byName bool) (any, int, error) {
+	var in struct {
+		SQL    string `json:"sql"`
+		Params []any  `json:"params"`
+	}
+	d := json.NewDecoder(bytes.NewReader(ctx.PostBody()))
+	d.UseNumber()
+	if err := d.Decode(&in); err != nil || in.SQL == "" {
+		return nil, 0, badRequest{errors.New(`the body must be {"sql":"SELECT …","params":[…]}`)}
+	}
+	v, err := s.host.SQL(c, ns, id, byName, in.SQL, in.Params)
+	return answer(v, 200, err)
 }
 
 func answer(v any, status int, err error) (any, int, error) {
