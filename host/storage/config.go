@@ -24,6 +24,7 @@ const (
 	diskFreeHardDefault     = 64 << 20
 	sqlOpsDefault           = 1_000_000_000
 	syncQueueDefault        = 4096
+	stallDefault            = 10 * time.Second
 	sqlMemoryBytesMin       = 8 << 20
 	turnBytesCeiling        = 1 << 30
 	lastActiveGranularity   = time.Minute
@@ -52,19 +53,20 @@ type Config struct {
 	// FS is the file system below. Default the operating system's.
 	FS vfs.FS
 
-	CacheBytes        int64  // block cache (128 MiB)
-	MemTableBytes     uint64 // one memtable (64 MiB)
-	OpenDatabasesMax  int    // SQLite databases kept open (2,000)
-	SQLCacheKiB       int    // page cache of one database (256)
-	SQLMemoryBytesMax int64  // memory of one open database (96 MiB)
-	StatementsMax     int    // prepared statements kept an open database (32)
-	ObjectBytesMax    int64  // kv + SQL of one object (10 GiB): store.ErrFull
-	TurnBytesMax      int    // batch of one turn (128 MiB): store.ErrTooLarge
-	HostBytesMax      int64  // kv + SQL of all objects (0: no bound): store.ErrFull
-	SQLOpsMax         int64  // steps of SQLite's machine in one turn (1,000,000,000): SQLITE_INTERRUPT
-	DiskFreeBytesSoft uint64 // below it what grows is refused (256 MiB): store.ErrDiskFull
-	DiskFreeBytesHard uint64 // below it every write is refused (64 MiB)
-	SyncQueueMax      int    // turns waiting for their sync; then Commit waits (4,096)
+	CacheBytes        int64         // block cache (128 MiB)
+	MemTableBytes     uint64        // one memtable (64 MiB)
+	OpenDatabasesMax  int           // SQLite databases kept open (2,000)
+	SQLCacheKiB       int           // page cache of one database (256)
+	SQLMemoryBytesMax int64         // memory of one open database (96 MiB)
+	StatementsMax     int           // prepared statements kept an open database (32)
+	ObjectBytesMax    int64         // kv + SQL of one object (10 GiB): store.ErrFull
+	TurnBytesMax      int           // batch of one turn (128 MiB): store.ErrTooLarge
+	HostBytesMax      int64         // kv + SQL of all objects (0: no bound): store.ErrFull
+	SQLOpsMax         int64         // steps of SQLite's machine in one turn (1,000,000,000): SQLITE_INTERRUPT
+	DiskFreeBytesSoft uint64        // below it what grows is refused (256 MiB): store.ErrDiskFull
+	DiskFreeBytesHard uint64        // below it every write is refused (64 MiB)
+	StallMax          time.Duration // writes standing still while tables cannot be written (10 s): Fatal
+	SyncQueueMax      int           // turns waiting for their sync; then Commit waits (4,096)
 
 	// Failing is called once, on a goroutine of its own, after a sync has
 	// failed: the engine takes no more writes.
@@ -101,6 +103,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.DiskFreeBytesSoft, diskFreeSoftDefault)
 	setDefault(&c.DiskFreeBytesHard, min(diskFreeHardDefault, c.DiskFreeBytesSoft))
 	setDefault(&c.SyncQueueMax, syncQueueDefault)
+	setDefault(&c.StallMax, stallDefault)
 	return c
 }
 

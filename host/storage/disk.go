@@ -23,6 +23,7 @@ type disk struct {
 	commits atomic.Uint64
 	bytes   atomic.Int64 // written since the last look
 	failed  atomic.Pointer[backgroundFailure]
+	stalled atomic.Pointer[time.Time] // since when writes stand still
 }
 
 // backgroundFailure is the last time that a table could not be written.
@@ -41,10 +42,25 @@ const (
 )
 
 // backgroundError is Pebble's news of one, on the goroutine that will try
-// again.
-func (d *disk) backgroundError(err error) {
-	d.failed.Store(&backgroundFailure{time.Now(), err})
+// again. Writes that stand still already cannot be refused any more: where
+// that lasts, the process ends in order.
+func (e *Engine) backgroundError(err error) {
+	now := time.Now()
+	e.disk.failed.Store(&backgroundFailure{now, err})
+	if since := e.disk.stalled.Load(); since != nil && now.Sub(*since) > e.cfg.StallMax {
+		e.cfg.end(fmt.Sprintf("writes stand still for %s: %v", now.Sub(*since).Round(time.Millisecond), err))
+	}
 	time.Sleep(backgroundPause)
+}
+
+// stall notes that writes stand still, or go on.
+func (d *disk) stall(begins bool) {
+	if !begins {
+		d.stalled.Store(nil)
+		return
+	}
+	now := time.Now()
+	d.stalled.CompareAndSwap(nil, &now)
 }
 
 // The states of a disk.

@@ -178,7 +178,7 @@ func TestBrimWorker(t *testing.T) {
 	if dir == "" {
 		t.Skip("runs only inside TestSmallDisk")
 	}
-	e, err := Open(Config{Dir: dir, FS: unmeasured{vfs.Default}, MemTableBytes: 2 << 20, Logger: quiet()})
+	e, err := Open(Config{Dir: dir, FS: unmeasured{vfs.Default}, MemTableBytes: 2 << 20, Logger: quiet(), StallMax: 300 * time.Millisecond})
 	must(t, err)
 	must(t, e.SetHistory("app.History", time.Hour))
 	filled := make(chan struct{})
@@ -205,7 +205,9 @@ func TestBrimWorker(t *testing.T) {
 // fillToTheBrim: the process ends in order, with its exit code; with room
 // again all that was acknowledged is there.
 func fillToTheBrim(t *testing.T, dir string) {
-	worker := exec.Command(os.Args[0], "-test.run=^TestBrimWorker$", "-test.count=1")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	worker := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestBrimWorker$", "-test.count=1", "-test.timeout=50s")
 	worker.Env = append(os.Environ(), brimWorker+"="+dir)
 	out, err := worker.CombinedOutput()
 	var ended *exec.ExitError

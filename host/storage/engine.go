@@ -100,11 +100,7 @@ func (e *Engine) openPebble() error {
 	options.Lock = lock
 	e.guard = &flushGuard{FS: e.cfg.FS, end: e.cfg.end}
 	options.FS = e.guard
-	logged := options.EventListener.BackgroundError
-	options.EventListener.BackgroundError = func(err error) {
-		logged(err)
-		e.disk.backgroundError(err)
-	}
+	e.watchDisk(options.EventListener)
 	options.WALMinSyncInterval = e.syncs.interval
 	db, err := openRecovered(e.cfg.Dir, options)
 	if err != nil {
@@ -112,6 +108,23 @@ func (e *Engine) openPebble() error {
 	}
 	e.db, e.lock = db, lock
 	return nil
+}
+
+// watchDisk lets the engine hear of tables that cannot be written.
+func (e *Engine) watchDisk(events *pebble.EventListener) {
+	failed, begins, ends := events.BackgroundError, events.WriteStallBegin, events.WriteStallEnd
+	events.BackgroundError = func(err error) {
+		failed(err)
+		e.backgroundError(err)
+	}
+	events.WriteStallBegin = func(info pebble.WriteStallBeginInfo) {
+		begins(info)
+		e.disk.stall(true)
+	}
+	events.WriteStallEnd = func() {
+		ends()
+		e.disk.stall(false)
+	}
 }
 
 // openRecovered turns Pebble's panic, when it cannot move a marker file,
