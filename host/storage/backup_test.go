@@ -56,7 +56,7 @@ func TestBackup_WhileTurnsRun(t *testing.T) {
 		var err error
 		backups[i], err = e.Backup("backups")
 		must(t, err)
-		clock.ms += 60_000
+		clock.extra.Add(60_000)
 	}
 	close(stop)
 	must(t, <-ended)
@@ -67,7 +67,7 @@ func TestBackup_WhileTurnsRun(t *testing.T) {
 		var err error
 		more[i], err = e.Backup("more")
 		must(t, err)
-		clock.ms += 60_000
+		clock.extra.Add(60_000)
 	}
 	if b := more[1]; more[0].CopiedBytes != more[0].Bytes || b.CopiedBytes*2 > b.Bytes || b.CopiedBytes == 0 {
 		t.Errorf("of %d bytes the first backup copied %d, the second %d", b.Bytes, more[0].CopiedBytes, b.CopiedBytes)

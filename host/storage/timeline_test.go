@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,9 +22,12 @@ func pastRef(n int) store.Ref {
 }
 
 // ticking is a clock that tests move.
-type ticking struct{ ms int64 }
+type ticking struct {
+	ms    int64        // of tests on one goroutine
+	extra atomic.Int64 // of others
+}
 
-func (c *ticking) now() time.Time { return time.UnixMilli(c.ms) }
+func (c *ticking) now() time.Time { return time.UnixMilli(c.ms + c.extra.Load()) }
 
 // pastEngine keeps a history of pastNamespace.
 func pastEngine(t *testing.T, fs vfs.FS, clock *ticking) *Engine {
