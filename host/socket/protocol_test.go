@@ -222,7 +222,8 @@ func TestMessage_UnfinishedOnesOfAllSocketsAreBounded(t *testing.T) {
 		r := newRecorder()
 		for range 2 {
 			server, client := tcpPair(t)
-			s.Attach(s.Offer(r), wrap(server), nil)
+			own := &recorder{messages: r.messages, ends: r.ends}
+			s.Attach(s.Offer(own), wrap(server), nil)
 			newPeer(t, client).write(text(strings.Repeat("x", 70_000))[:60_000])
 		}
 		var broken *ProtocolError
