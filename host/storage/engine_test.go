@@ -91,7 +91,11 @@ func TestFailedSync_IsFinal(t *testing.T) {
 		}
 		return nil
 	}))
-	e := openMem(t, fs, func(c *Config) { c.Logger = quiet() })
+	told := make(chan error, 2)
+	e := openMem(t, fs, func(c *Config) {
+		c.Logger = quiet()
+		c.Failing = func(err error) { told <- err }
+	})
 	o := mustOpen(t, e, 1)
 	must(t, o.Put("k", []byte("1")))
 	commitDurably(t, o)
@@ -102,6 +106,9 @@ func TestFailedSync_IsFinal(t *testing.T) {
 	must(t, err)
 	if err := <-done; err == nil || e.Failed() == nil {
 		t.Fatal("the failed sync was not reported")
+	}
+	if err := <-told; !errors.Is(err, errorfs.ErrInjected) {
+		t.Fatalf("Failing was told %v", err)
 	}
 	must(t, o.Put("k", []byte("3")))
 	_, err = o.Commit(func(error) { t.Error("durable was called") })

@@ -17,6 +17,7 @@ import (
 func FuzzPageFile(f *testing.F) {
 	f.Add([]byte{0, 1, 0, 2, 1, 1, 3, 0, 2, 5, 4, 0, 5, 0, 0, 9, 3, 0})
 	f.Add([]byte{0, 0, 0, 1, 0, 2, 0, 3, 3, 0, 1, 1, 0, 5, 3, 0, 5, 0, 1, 0, 4, 0, 0, 70, 3, 0, 1, 0, 3, 0})
+	f.Add([]byte{0, 0, 0, 1, 0, 2, 0, 3, 0, 4, 3, 0, 1, 2, 0, 4})
 	f.Fuzz(func(t *testing.T, program []byte) {
 		if len(program) > 200 {
 			return

@@ -260,6 +260,29 @@ func TestRestore_Refusals(t *testing.T) {
 	must(t, plain.Close())
 }
 
+// TestRestore_OfABrokenHistory is refused: a record is missing on the way.
+func TestRestore_OfABrokenHistory(t *testing.T) {
+	e := pastEngine(t, vfs.NewMem(), &ticking{ms: 1000})
+	defer e.Close()
+	o := openPast(t, e, 1)
+	var marks []string
+	for i := range 5 {
+		must(t, o.Put("k", fmt.Append(nil, i)))
+		commitDurably(t, o)
+		mark, err := o.Bookmark()
+		must(t, err)
+		marks = append(marks, mark)
+	}
+	third, err := parseBookmark(marks[2])
+	must(t, err)
+	must(t, e.db.Delete(historyRecordKey(historyPrefix(o.ns.number, o.ref.ID), third, 1000), pebble.Sync))
+	_, err = o.RestoreNext(marks[0])
+	wantErr(t, err, store.ErrNoHistory)
+	_, err = o.RestoreNext(marks[3])
+	must(t, err)
+	must(t, o.Close())
+}
+
 // TestBookmarkForTime: the latest state that is not younger, over several
 // lives of the object, and an error before what is kept.
 func TestBookmarkForTime(t *testing.T) {
