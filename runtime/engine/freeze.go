@@ -83,7 +83,7 @@ func (i *Image) Thaw(f *Frozen, calls Calls) (*Instance, error) {
 		return nil, err
 	}
 	mem, _ := in.memory.Read(0, in.memory.Size())
-	if err := applyDiff(mem, i.memory.content(), raw); err != nil {
+	if err := applyDiff(mem, raw); err != nil {
 		in.Close()
 		return nil, err
 	}
@@ -113,43 +113,82 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return &scratch{} }}
 
-// diffEntry is a page number and the page.
-const diffEntry = 4 + pageBytes
+// pageWords is a page in words of eight bytes. A page of a diff is its number
+// and runs that add up to it: how many words are the image's, how many follow,
+// and those, XORed with the image's: most of what is left is zero bytes.
+const (
+	wordBytes = 8
+	pageWords = pageBytes / wordBytes
+)
 
-// appendDiff writes each page behind its number, XORed with the image's: most
-// of it is zero then.
 func appendDiff(dst, mem, image []byte, pages []uint32) []byte {
 	for _, p := range pages {
-		dst = binary.LittleEndian.AppendUint32(dst, p)
 		at := int(p) * pageBytes
-		dst = append(dst, mem[at:at+pageBytes]...)
+		base := zeroPage[:]
 		if at < len(image) {
-			xor(dst[len(dst)-pageBytes:], image[at:at+pageBytes])
+			base = image[at : at+pageBytes]
 		}
+		dst = appendPage(binary.LittleEndian.AppendUint32(dst, p), mem[at:at+pageBytes], base)
+	}
+	return dst
+}
+
+func appendPage(dst, page, base []byte) []byte {
+	word := func(i int) uint64 {
+		return binary.LittleEndian.Uint64(page[i*wordBytes:]) ^ binary.LittleEndian.Uint64(base[i*wordBytes:])
+	}
+	for i := 0; i < pageWords; {
+		skip := i
+		for i < pageWords && word(i) == 0 {
+			i++
+		}
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(i-skip))
+		count := len(dst)
+		dst = append(dst, 0, 0)
+		from := i
+		for ; i < pageWords; i++ {
+			x := word(i)
+			if x == 0 {
+				break
+			}
+			dst = binary.LittleEndian.AppendUint64(dst, x)
+		}
+		binary.LittleEndian.PutUint16(dst[count:], uint16(i-from))
 	}
 	return dst
 }
 
 // applyDiff is the way back, onto memory that is the image's.
-func applyDiff(mem, image, diff []byte) error {
-	for ; len(diff) >= diffEntry; diff = diff[diffEntry:] {
-		at := int(binary.LittleEndian.Uint32(diff)) * pageBytes
-		if at+pageBytes > len(mem) {
-			break
+func applyDiff(mem, diff []byte) error {
+	bad := fmt.Errorf("%w: its diff does not fit the memory of %d bytes", ErrNotFrozen, len(mem))
+	for len(diff) >= 4 {
+		at := uint64(binary.LittleEndian.Uint32(diff)) * pageBytes
+		diff = diff[4:]
+		if at+pageBytes > uint64(len(mem)) {
+			return bad
 		}
-		xor(mem[at:at+pageBytes], diff[4:diffEntry])
+		page := mem[at : at+pageBytes]
+		for i := 0; i < pageWords; {
+			if len(diff) < 4 {
+				return bad
+			}
+			i += int(binary.LittleEndian.Uint16(diff))
+			n := int(binary.LittleEndian.Uint16(diff[2:]))
+			diff = diff[4:]
+			if i+n > pageWords || n*wordBytes > len(diff) {
+				return bad
+			}
+			for ; n > 0; n-- {
+				w := page[i*wordBytes:]
+				binary.LittleEndian.PutUint64(w, binary.LittleEndian.Uint64(w)^binary.LittleEndian.Uint64(diff))
+				diff, i = diff[wordBytes:], i+1
+			}
+		}
 	}
 	if len(diff) != 0 {
-		return fmt.Errorf("%w: its diff does not fit the memory of %d bytes", ErrNotFrozen, len(mem))
+		return bad
 	}
 	return nil
-}
-
-// xor is a ^= b, for pages.
-func xor(a, b []byte) {
-	for i := 0; i+8 <= len(a); i += 8 {
-		binary.LittleEndian.PutUint64(a[i:], binary.LittleEndian.Uint64(a[i:])^binary.LittleEndian.Uint64(b[i:]))
-	}
 }
 
 // windowBytes is as far as the compressor looks back: frozen memories are
