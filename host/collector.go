@@ -26,6 +26,12 @@ type metric struct {
 var hostMetrics = []metric{
 	{name: "holdfast_objects_hot", help: "Live instances.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Hot) }},
 	{name: "holdfast_objects_hot_bytes", help: "Guest memory of live instances.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().HotBytes) }},
+	{name: "holdfast_objects_frozen", help: "Frozen instances.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Frozen) }},
+	{name: "holdfast_frozen_ram_bytes", help: "Memory of frozen instances.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.freezer.Stats().RAMBytes) }},
+	{name: "holdfast_frozen_disk_bytes", help: "Frozen instances on disk.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.freezer.Stats().DiskBytes) }},
+	{name: "holdfast_frozen_dropped_total", help: "Frozen instances that went cold for want of room.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.freezer.Stats().Drops) }},
+	{name: "holdfast_freezes_total", help: "Instances frozen.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Freezes) }},
+	{name: "holdfast_thaws_total", help: "Frozen instances woken.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Thaws) }},
 	{name: "holdfast_objects_known", help: "Objects in memory, live or with sockets.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Objects) }},
 	{name: "holdfast_activations_total", help: "Instances made.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Activations) }},
 	{name: "holdfast_evictions_total", help: "Idle instances sent cold.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.dir.Metrics().Evictions) }},

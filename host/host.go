@@ -69,8 +69,8 @@ type Limits struct {
 	HotMax                  int   `json:"hotMax"`
 	HotMiBMax               int64 `json:"hotMiBMax"`
 	FreezeSeconds           int   `json:"freezeSeconds"`
-	FrozenMiBMax            int64 `json:"frozenMiBMax"`
-	FrozenDiskMiBMax        int64 `json:"frozenDiskMiBMax"`
+	FrozenBytesMax          int64 `json:"frozenBytesMax"`
+	FrozenDiskBytesMax      int64 `json:"frozenDiskBytesMax"` // negative: none
 	IdleSeconds             int   `json:"idleSeconds"`
 	MailboxEvents           int   `json:"mailboxEvents"`
 	MailboxMiB              int   `json:"mailboxMiB"`
@@ -182,7 +182,7 @@ func (h *Host) open(ctx context.Context) error {
 		return err
 	}
 	h.freezer = engine.NewFreezer(engine.FreezerConfig{
-		RAMBytesMax: h.cfg.Limits.FrozenMiBMax << 20, DiskBytesMax: h.cfg.Limits.FrozenDiskMiBMax << 20, Dir: h.cfg.DataDir,
+		RAMBytesMax: h.cfg.Limits.FrozenBytesMax, DiskBytesMax: h.cfg.Limits.FrozenDiskBytesMax, Dir: h.cfg.DataDir,
 	})
 	if h.sockets, err = socket.New(h.socketConfig()); err != nil {
 		return err

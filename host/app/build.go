@@ -44,6 +44,22 @@ func Build(ctx context.Context, c *Config, cacheDir string) (wasmPath string, er
 	return wasmPath, buildTo(ctx, c, wasmPath)
 }
 
+// Warnings says what of a guest that builds may still surprise its author.
+func Warnings(ctx context.Context, c *Config) ([]string, error) {
+	if c.Guest == nil || c.Guest.Wasm != "" {
+		return nil, nil
+	}
+	from, err := listSources(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, p := range from.rands {
+		out = append(out, p+" imports math/rand: its generator is part of the guest's image, so objects may draw the same numbers; use crypto/rand or State.Rand")
+	}
+	return out, nil
+}
+
 // buildTo builds beside wasmPath and renames, so that no half-written module
 // is ever taken from the cache.
 func buildTo(ctx context.Context, c *Config, wasmPath string) error {

@@ -36,6 +36,7 @@ type sources struct {
 	key   string   // of all content
 	files []string // those that a developer may change
 	dirs  []string // of their packages
+	rands []string // packages, other than the standard library's, that import math/rand
 }
 
 // goPackage is what go list tells.
@@ -46,6 +47,7 @@ type goPackage struct {
 	GoFiles    []string
 	SFiles     []string
 	EmbedFiles []string
+	Imports    []string
 	Module     *goModule
 }
 
@@ -63,7 +65,7 @@ func listSources(ctx context.Context, c *Config) (*sources, error) {
 	if err != nil {
 		return nil, err
 	}
-	listing, err := runGo(ctx, c, "list", "-deps", "-json=ImportPath,Dir,Standard,GoFiles,SFiles,EmbedFiles,Module", c.Guest.target())
+	listing, err := runGo(ctx, c, "list", "-deps", "-json=ImportPath,Dir,Standard,GoFiles,SFiles,EmbedFiles,Imports,Module", c.Guest.target())
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +95,9 @@ func listSources(ctx context.Context, c *Config) (*sources, error) {
 func (s *sources) add(p *goPackage, key hash.Hash) error {
 	if p.Standard {
 		return nil
+	}
+	if slices.Contains(p.Imports, "math/rand") || slices.Contains(p.Imports, "math/rand/v2") {
+		s.rands = append(s.rands, p.ImportPath)
 	}
 	if m := p.Module; m != nil {
 		if version := m.fixed(); version != "" {

@@ -60,6 +60,13 @@ func buildGuest(c *call, cfg *app.Config) error {
 		return err
 	}
 	built := time.Since(began)
+	warnings, err := app.Warnings(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(c.out, "warning: %s\n", w)
+	}
 	module, err := os.ReadFile(path)
 	if err != nil {
 		return err

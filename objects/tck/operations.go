@@ -105,6 +105,12 @@ func init() {
 		time.Sleep(time.Duration(ms) * time.Millisecond)
 		return text("slept")
 	})
+	op("loop", func(p *Probe, _ *edge.Request, _ string) (*edge.Response, error) {
+		for p.runs > 0 {
+			p.runs++
+		}
+		return text("ended")
+	})
 	op("fan", func(p *Probe, _ *edge.Request, arg string) (*edge.Response, error) {
 		n, err := strconv.Atoi(arg)
 		if err != nil {
