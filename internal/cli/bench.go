@@ -10,8 +10,11 @@ import (
 	"github.com/holdfast-run/holdfast/host/storage/storagebench"
 )
 
-// bench is holdfast bench storage.
+// bench is holdfast bench storage and holdfast bench engine.
 func bench(c *call) error {
+	if len(c.args) > 0 && c.args[0] == "engine" {
+		return benchEngine(c)
+	}
 	f := c.flags()
 	var cfg storagebench.Config
 	f.StringVar(&cfg.Dir, "dir", "", "where a directory is made and removed; the disk under it is measured")

@@ -12,6 +12,25 @@ import (
 	"github.com/holdfast-run/holdfast/runtime/engine"
 )
 
+// oneApp is the app in the directory that args name, or in this one.
+func oneApp(args []string) (*app.Config, error) {
+	dir := "."
+	if len(args) > 1 {
+		return nil, usage("expected at most one directory")
+	}
+	if len(args) == 1 {
+		dir = args[0]
+	}
+	files, err := app.Find([]string{dir})
+	if err != nil {
+		return nil, err
+	}
+	if len(files) != 1 {
+		return nil, usage("%s: expected one app, found %d", dir, len(files))
+	}
+	return app.Load(files[0])
+}
+
 // build compiles and checks the guest of one app.
 func build(c *call) error {
 	f := c.flags()
@@ -19,21 +38,7 @@ func build(c *call) error {
 	if err != nil {
 		return err
 	}
-	dir := "."
-	if len(args) > 1 {
-		return usage("expected at most one directory")
-	}
-	if len(args) == 1 {
-		dir = args[0]
-	}
-	files, err := app.Find([]string{dir})
-	if err != nil {
-		return err
-	}
-	if len(files) != 1 {
-		return usage("%s: expected one app, found %d", dir, len(files))
-	}
-	cfg, err := app.Load(files[0])
+	cfg, err := oneApp(args)
 	if err != nil {
 		return err
 	}
@@ -44,14 +49,22 @@ func build(c *call) error {
 	return buildGuest(c, cfg)
 }
 
+// cacheDir is where builds and compiled code are kept.
+func cacheDir(c *call) (string, error) {
+	if cache, ok := c.getenv("HOLDFAST_CACHE"); ok && cache != "" {
+		return cache, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", usage("no cache directory: set HOLDFAST_CACHE: %v", err)
+	}
+	return filepath.Join(dir, "holdfast"), nil
+}
+
 func buildGuest(c *call, cfg *app.Config) error {
-	cache, ok := c.getenv("HOLDFAST_CACHE")
-	if !ok || cache == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			return usage("no cache directory: set HOLDFAST_CACHE: %v", err)
-		}
-		cache = filepath.Join(dir, "holdfast")
+	cache, err := cacheDir(c)
+	if err != nil {
+		return err
 	}
 	ctx := context.Background()
 	began := time.Now()
