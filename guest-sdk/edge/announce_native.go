@@ -7,4 +7,4 @@ package edge
 func announce(*class) {}
 
 // spawn runs fn on a goroutine; natively a Runner does as a rule.
-func spawn(fn func()) { go fn() }
+func spawn(h handler) { go h.run() }

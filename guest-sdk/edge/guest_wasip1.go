@@ -93,10 +93,10 @@ func taken(n uint32) []byte {
 
 //go:wasmexport hf_event
 func hfEvent(kind, n uint32) uint32 {
-	msg, refused := taken(n), false
-	pool.dispatch(func() { refused = !guest.Event(abi.EventKind(kind), msg) })
+	pool.refused = false
+	pool.run(job{handler: handler{in: guest}, kind: abi.EventKind(kind), message: taken(n)})
 	answer := settle()
-	if refused {
+	if pool.refused {
 		answer |= abi.AnswerRefused
 	}
 	return answer

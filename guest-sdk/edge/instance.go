@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
@@ -17,12 +18,20 @@ type instance struct {
 	runner  bridge.Runner // in native tests only
 	mu      sync.Mutex    // natively: what is below, for goroutines that woke each other
 	req     []byte        // scratch for encoding requests
-	ops     map[uint32]*operation
+	ops     []*operation  // that wait, in no order
 	free    []*operation
-	current uint64 // the event whose code runs
-	tx      int    // depth of explicit transactions
-	parked  int    // goroutines that wait in await and have no result yet
-	fetches map[uint64]*Request
+	current uint64     // the event whose code runs
+	tx      int        // depth of explicit transactions
+	parked  int        // goroutines that wait in await and have no result yet
+	fetches []*Request // whose handlers run, in no order
+
+	// What each event would allocate otherwise; a guest in Wasm has one thread.
+	arrived  abi.FetchEvent
+	answer   abi.RespondRequest
+	outgoing abi.StubFetchRequest
+	key      abi.KeyRequest
+	entries  abi.KVEntries
+	number   [20]byte
 
 	class  *class
 	object Object
@@ -32,6 +41,7 @@ type instance struct {
 
 // operation is a host call that waits.
 type operation struct {
+	id      uint32
 	done    chan struct{}
 	status  abi.Status
 	payload []byte
@@ -49,7 +59,7 @@ func init() {
 }
 
 func newInstance(h bridge.Host) *instance {
-	in := &instance{host: h, ops: map[uint32]*operation{}, fetches: map[uint64]*Request{}}
+	in := &instance{host: h}
 	in.runner, _ = h.(bridge.Runner)
 	return in
 }
@@ -109,6 +119,11 @@ func (in *instance) await(fn bridge.Fn, m message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return in.wait(op)
+}
+
+// wait parks the goroutine until op completes.
+func (in *instance) wait(op *operation) ([]byte, error) {
 	event := in.current
 	if in.runner != nil {
 		in.runner.Wait(op.done)
@@ -139,7 +154,8 @@ func (in *instance) begin(fn bridge.Fn, m message) (*operation, error) {
 		return nil, failed(st, out)
 	}
 	op := in.operation()
-	in.ops[id] = op
+	op.id = id
+	in.ops = append(in.ops, op)
 	in.parked++
 	return op, nil
 }
@@ -157,15 +173,23 @@ func (in *instance) operation() *operation {
 func (in *instance) Complete(id uint32, st abi.Status, payload []byte) bool {
 	in.lock()
 	defer in.unlock()
-	op, ok := in.ops[id]
-	if !ok {
+	i := slices.IndexFunc(in.ops, func(op *operation) bool { return op.id == id })
+	if i < 0 {
 		return false
 	}
-	delete(in.ops, id)
+	op := in.ops[i]
+	in.ops = remove(in.ops, i)
 	in.parked--
 	op.status, op.payload = st, bytes.Clone(payload)
 	op.done <- struct{}{}
 	return true
+}
+
+// remove takes element i out of s, in constant time.
+func remove[T any](s []*T, i int) []*T {
+	last := len(s) - 1
+	s[i], s[last] = s[last], nil
+	return s[:last]
 }
 
 // Event is bridge.Guest's: it decodes a message, which is borrowed, and runs
@@ -176,11 +200,15 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 		var m abi.ConstructEvent
 		return m.Decode(msg) == nil && in.start(m.Event, func() { in.construct(&m) })
 	case abi.EventFetch:
-		m := new(abi.FetchEvent)
+		m := &in.arrived
+		if in.runner != nil {
+			m = new(abi.FetchEvent)
+		}
 		if m.DecodeShared(bytes.Clone(msg)) != nil {
 			return false
 		}
-		return in.start(m.Event, func() { in.fetch(m) })
+		in.launch(handler{in: in, event: m.Event, request: requestOf(in, m.Event, m.Upgrade, &m.Request)})
+		return true
 	case abi.EventCancelled:
 		var m abi.CancelledEvent
 		if m.Decode(msg) != nil {
@@ -188,8 +216,10 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 		}
 		in.lock()
 		defer in.unlock()
-		if r := in.fetches[m.Event]; r != nil {
-			r.cancelled = true
+		for _, r := range in.fetches {
+			if r.event == m.Event {
+				r.cancelled = true
+			}
 		}
 		return true
 	case abi.EventCall:
@@ -229,18 +259,35 @@ func (in *instance) socketEvent(kind abi.EventKind, msg []byte) bool {
 	return false
 }
 
+// handler is the code of an event: of a request, or any other.
+type handler struct {
+	in      *instance
+	event   uint64
+	request *Request
+	fn      func()
+}
+
+func (h *handler) run() {
+	h.in.current = h.event
+	if h.request != nil {
+		h.in.fetch(h.request)
+	} else {
+		h.fn()
+	}
+}
+
 // start runs fn on a goroutine as the code of an event.
 func (in *instance) start(event uint64, fn func()) bool {
-	run := func() {
-		in.current = event
-		fn()
-	}
-	if in.runner != nil {
-		in.runner.Go(run)
-	} else {
-		spawn(run)
-	}
+	in.launch(handler{in: in, event: event, fn: fn})
 	return true
+}
+
+func (in *instance) launch(h handler) {
+	if in.runner != nil {
+		in.runner.Go(h.run)
+		return
+	}
+	spawn(h)
 }
 
 // done ends an event other than an answered fetch.
@@ -277,10 +324,9 @@ func (in *instance) construct(m *abi.ConstructEvent) {
 	in.done(m.Event, nil, err)
 }
 
-func (in *instance) fetch(m *abi.FetchEvent) {
-	r := requestOf(in, m.Event, m.Upgrade, &m.Request)
-	in.track(m.Event, r)
-	defer in.track(m.Event, nil)
+func (in *instance) fetch(r *Request) {
+	in.track(r)
+	defer in.untrack(r)
 	var resp *Response
 	var err error
 	if in.object != nil {
@@ -294,25 +340,31 @@ func (in *instance) fetch(m *abi.FetchEvent) {
 		err = fmt.Errorf("edge: Fetch returned neither a response nor an error")
 	}
 	if err != nil {
-		in.done(m.Event, nil, err)
+		in.done(r.event, nil, err)
 		return
 	}
-	in.respond(m.Event, resp)
+	in.respond(r.event, resp)
 }
 
-// track knows a request while its handler runs; nil ends that.
-func (in *instance) track(event uint64, r *Request) {
+// track knows a request while its handler runs.
+func (in *instance) track(r *Request) {
 	in.lock()
 	defer in.unlock()
-	if r == nil {
-		delete(in.fetches, event)
-		return
-	}
-	in.fetches[event] = r
+	in.fetches = append(in.fetches, r)
+}
+
+func (in *instance) untrack(r *Request) {
+	in.lock()
+	defer in.unlock()
+	in.fetches = remove(in.fetches, slices.Index(in.fetches, r))
 }
 
 func (in *instance) respond(event uint64, r *Response) {
-	m := abi.RespondRequest{Event: event}
+	m := &in.answer
+	if in.runner != nil {
+		m = new(abi.RespondRequest)
+	}
+	m.Event = event
 	m.Response = abi.Response{Status: uint32(r.Status), Headers: r.Header, Body: r.Body, Streamed: r.Stream != nil}
 	if m.Response.Status == 0 {
 		m.Response.Status = 200
@@ -320,7 +372,9 @@ func (in *instance) respond(event uint64, r *Response) {
 	if r.WebSocket != nil {
 		m.Response.Status = 101
 	}
-	if err := in.post(bridge.Respond, &m); err != nil {
+	err := in.post(bridge.Respond, m)
+	*m = abi.RespondRequest{}
+	if err != nil {
 		in.done(event, nil, err)
 		return
 	}

@@ -22,14 +22,25 @@ type Entry = abi.KVEntry
 
 // Get is the value under key; it is the caller's.
 func (kv *KV) Get(key string) (value []byte, ok bool, err error) {
-	out, err := kv.in.sync(bridge.KVGet, &abi.KeyRequest{Key: key})
+	out, ok, err := kv.look(key)
+	return bytes.Clone(out), ok, err
+}
+
+// look is Get until the next host call.
+func (kv *KV) look(key string) (value []byte, ok bool, err error) {
+	m := &kv.in.key
+	if kv.in.runner != nil {
+		m = new(abi.KeyRequest)
+	}
+	m.Key = key
+	out, err := kv.in.sync(bridge.KVGet, m)
 	if errors.Is(err, ErrNotFound) {
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	return bytes.Clone(out), true, nil
+	return out, true, nil
 }
 
 // GetMany is the entries of up to 128 keys; missing ones are left out.
@@ -51,7 +62,14 @@ func (kv *KV) GetMany(keys ...string) (map[string][]byte, error) {
 
 // Put sets one value.
 func (kv *KV) Put(key string, value []byte) error {
-	return kv.PutMany(Entry{Key: key, Value: value})
+	if kv.in.runner != nil {
+		return kv.PutMany(Entry{Key: key, Value: value})
+	}
+	m := &kv.in.entries
+	m.Entries = append(m.Entries[:0], Entry{Key: key, Value: value})
+	err := kv.in.post(bridge.KVPut, m)
+	m.Entries[0] = Entry{}
+	return err
 }
 
 // PutMany sets up to 128 values.
@@ -136,18 +154,61 @@ func (kv *KV) list(o ListOptions, yield func(string, []byte) bool) error {
 
 // Get decodes the value under key.
 func Get[T any](kv *KV, key string) (v T, ok bool, err error) {
-	b, ok, err := kv.Get(key)
+	b, ok, err := kv.look(key)
 	if err != nil || !ok {
 		return v, false, err
 	}
-	if err := decode(b, &v); err != nil {
+	switch p := any(&v).(type) {
+	case *int:
+		if n, ok := wholeNumber(b); ok {
+			*p = int(n)
+			return v, true, nil
+		}
+	case *int64:
+		if n, ok := wholeNumber(b); ok {
+			*p = n
+			return v, true, nil
+		}
+	}
+	out := new(T)
+	if err := decode(bytes.Clone(b), out); err != nil {
 		return v, false, fmt.Errorf("kv %q: %w", key, err)
 	}
-	return v, true, nil
+	return *out, true, nil
+}
+
+// wholeNumber reads what strconv writes of a number with up to 18 digits; ok
+// is false for anything else.
+func wholeNumber(b []byte) (n int64, ok bool) {
+	digits := b
+	if len(b) > 0 && b[0] == '-' {
+		digits = b[1:]
+	}
+	if len(digits) == 0 || len(digits) > 18 {
+		return 0, false
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if len(digits) < len(b) {
+		n = -n
+	}
+	return n, true
 }
 
 // Put encodes v under key.
 func Put[T any](kv *KV, key string, v T) error {
+	if kv.in.runner == nil { // one thread: the digits may stay where they are until they are sent
+		switch p := any(&v).(type) {
+		case *int:
+			return kv.Put(key, strconv.AppendInt(kv.in.number[:0], int64(*p), 10))
+		case *int64:
+			return kv.Put(key, strconv.AppendInt(kv.in.number[:0], *p, 10))
+		}
+	}
 	b, err := encodeValue(v)
 	if err != nil {
 		return fmt.Errorf("kv %q: %w", key, err)

@@ -2,6 +2,8 @@
 
 package edge
 
+import "github.com/holdfast-run/holdfast/guest-sdk/abi"
+
 // poolIdleMax is how many goroutines wait for the next event.
 const poolIdleMax = 32
 
@@ -10,56 +12,68 @@ const poolIdleMax = 32
 var pool runners
 
 type runners struct {
-	idle        []*runner
-	dispatching bool   // a runner decodes a message
-	next        func() // and this is the handler it is to go on with
+	idle     []*runner
+	decoding bool    // a runner decodes a message
+	next     handler // and this, if it has an instance, is what it goes on with
+	refused  bool    // the last message could not be decoded
 }
 
 // runner is one goroutine of the pool.
-type runner struct{ work chan func() }
+type runner struct{ work chan job }
 
-// spawn runs fn on a goroutine: on the one that decodes an event, if that is
-// where it comes from.
-func spawn(fn func()) {
-	if pool.dispatching {
-		pool.next = fn
+// job is a message to decode, and then its handler; or a handler alone.
+type job struct {
+	handler
+	kind    abi.EventKind // 0: the handler alone
+	message []byte
+}
+
+// spawn runs a handler on a goroutine: on the one that decodes an event, if
+// that is where it comes from.
+func spawn(h handler) {
+	if pool.decoding && pool.next.in == nil {
+		pool.next = h
 		return
 	}
-	pool.run(fn)
+	pool.run(job{handler: h})
 }
 
-// dispatch runs decode on a goroutine of the pool, and there also the handler
-// that decode spawns.
-func (p *runners) dispatch(decode func()) {
-	p.run(func() {
-		p.dispatching = true
-		decode()
-		p.dispatching = false
-		if fn := p.next; fn != nil {
-			p.next = nil
-			fn()
-		}
-	})
-}
-
-func (p *runners) run(fn func()) {
+func (p *runners) run(j job) {
 	if n := len(p.idle); n > 0 {
 		r := p.idle[n-1]
 		p.idle = p.idle[:n-1]
-		r.work <- fn
+		r.work <- j
 		return
 	}
-	r := &runner{work: make(chan func(), 1)}
-	r.work <- fn
+	r := &runner{work: make(chan job, 1)}
+	r.work <- j
 	go r.loop(p)
 }
 
 func (r *runner) loop(p *runners) {
-	for fn := range r.work {
-		fn()
+	for j := range r.work {
+		if j.kind != 0 {
+			j.handler = p.decode(&j)
+		}
+		if j.in != nil {
+			j.run()
+		}
 		if len(p.idle) >= poolIdleMax {
 			return
 		}
 		p.idle = append(p.idle, r)
 	}
+}
+
+// decode reads a message and answers the handler that it starts; one without
+// an instance where there is none.
+func (p *runners) decode(j *job) handler {
+	p.decoding = true
+	if !j.in.Event(j.kind, j.message) {
+		p.refused = true
+	}
+	p.decoding = false
+	h := p.next
+	p.next = handler{}
+	return h
 }

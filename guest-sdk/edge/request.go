@@ -34,8 +34,11 @@ func NewRequest(method, url string, body []byte) *Request {
 // Path is the URL's path, still escaped, from its first slash.
 func (r *Request) Path() string {
 	p := r.afterHost()
-	if i := strings.IndexAny(p, "?#"); i >= 0 {
-		p = p[:i]
+	for i := range len(p) {
+		if p[i] == '?' || p[i] == '#' {
+			p = p[:i]
+			break
+		}
 	}
 	if p == "" {
 		return "/"
@@ -45,14 +48,20 @@ func (r *Request) Path() string {
 
 func (r *Request) afterHost() string {
 	p := r.URL
-	if i := strings.Index(p, "://"); i >= 0 {
-		p = p[i+3:]
-		if j := strings.IndexAny(p, "/?#"); j >= 0 {
+	i := strings.IndexByte(p, ':')
+	if i < 0 || !strings.HasPrefix(p[i:], "://") {
+		if i = strings.Index(p, "://"); i < 0 {
+			return p
+		}
+	}
+	p = p[i+3:]
+	for j := range len(p) {
+		switch p[j] {
+		case '/', '?', '#':
 			return p[j:]
 		}
-		return ""
 	}
-	return p
+	return ""
 }
 
 // Host is the URL's host and port.

@@ -21,7 +21,17 @@ type Response struct {
 
 // Text is a plain text response.
 func Text(status int, body string) *Response {
-	return &Response{Status: status, Header: Header{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}}, Body: []byte(body)}
+	return typed(status, "text/plain; charset=utf-8", []byte(body))
+}
+
+// typed is a response with one header, in one allocation.
+func typed(status int, contentType string, body []byte) *Response {
+	r := &struct {
+		Response
+		line [1]abi.Header
+	}{Response{Status: status, Body: body}, [1]abi.Header{{Name: "Content-Type", Value: contentType}}}
+	r.Header = r.line[:]
+	return &r.Response
 }
 
 // JSON is a JSON response of v; a value that cannot be encoded makes a 500.
@@ -35,7 +45,7 @@ func JSON(status int, v any) *Response {
 
 // JSONBytes is a JSON response of an encoded value, which it keeps.
 func JSONBytes(status int, b []byte) *Response {
-	return &Response{Status: status, Header: Header{{Name: "Content-Type", Value: "application/json"}}, Body: b}
+	return typed(status, "application/json", b)
 }
 
 // Switch answers an upgrade with the accepted socket, and names the

@@ -58,9 +58,17 @@ type Stub struct {
 // Fetch sends a request. A request with an offered WebSocket hands it on, and
 // the answer 101 is to be returned as it is.
 func (s *Stub) Fetch(r *Request) (*Response, error) {
-	out, err := s.in.await(bridge.StubFetch, &abi.StubFetchRequest{
-		Event: s.in.current, Binding: s.binding, ID: s.id, Name: s.name, Upgrade: r.upgrade, Request: r.message(),
-	})
+	m := &s.in.outgoing
+	if s.in.runner != nil {
+		m = new(abi.StubFetchRequest)
+	}
+	*m = abi.StubFetchRequest{Event: s.in.current, Binding: s.binding, ID: s.id, Name: s.name, Upgrade: r.upgrade, Request: r.message()}
+	op, err := s.in.begin(bridge.StubFetch, m)
+	*m = abi.StubFetchRequest{}
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.in.wait(op)
 	if err != nil {
 		return nil, err
 	}

@@ -21,12 +21,12 @@ func warm() {
 	c := abi.ConstructEvent{Event: 1, Class: "\x00", ID: "warm", Name: "warm"}
 	f := abi.FetchEvent{Event: 2, Request: abi.Request{Method: "GET", URL: "http://warm/warm", Headers: []abi.Header{{Name: "Host", Value: "warm"}, {Name: "Accept", Value: "*/*"}}}}
 	for range warmRounds {
-		pool.dispatch(func() { in.Event(abi.EventConstruct, c.Append(nil)) })
+		pool.run(job{handler: handler{in: in}, kind: abi.EventConstruct, message: c.Append(nil)})
 		pump()
-		pool.dispatch(func() { in.Event(abi.EventFetch, f.Append(nil)) })
+		pool.run(job{handler: handler{in: in}, kind: abi.EventFetch, message: f.Append(nil)})
 		pump()
 	}
-	pool.run(func() { deepen(warmDepth) })
+	spawn(handler{in: in, fn: func() { deepen(warmDepth) }})
 	pump()
 }
 
