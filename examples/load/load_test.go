@@ -3,7 +3,9 @@
 //	go test ./examples/load -run '^$' -bench . -benchtime 20000x
 //
 // server-us/op is the host's CPU time an operation, from /proc. The client is
-// in the test's process and is not counted.
+// in the test's process and is not counted. HOLDFAST_BENCH_URL and
+// HOLDFAST_BENCH_PID measure a server that runs already, and compare.sh does so
+// with workerd.
 package load
 
 import (
@@ -31,6 +33,12 @@ var server struct {
 	p    *wasmtest.Process
 }
 
+// target is what is measured.
+type target struct {
+	url string
+	pid int
+}
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if server.p != nil {
@@ -40,9 +48,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// host starts the measured app, once a run.
-func host(b *testing.B) *wasmtest.Process {
+// host starts the measured app, once a run, or answers the server that the
+// environment names.
+func host(b *testing.B) target {
 	b.Helper()
+	if url := os.Getenv("HOLDFAST_BENCH_URL"); url != "" {
+		pid, err := strconv.Atoi(os.Getenv("HOLDFAST_BENCH_PID"))
+		if err != nil {
+			b.Fatalf("HOLDFAST_BENCH_PID: %v", err)
+		}
+		return target{url, pid}
+	}
 	server.once.Do(func() {
 		dir, err := os.MkdirTemp("", "holdfast-load")
 		if err != nil {
@@ -54,7 +70,7 @@ func host(b *testing.B) *wasmtest.Process {
 			b.Fatalf("d1 init: %d %s", a.Status, a.Body)
 		}
 	})
-	return server.p
+	return target{server.p.URL, server.p.PID()}
 }
 
 // ticksPerSecond is what /proc counts CPU time in, on every Linux that Go
@@ -82,7 +98,7 @@ func measure(b *testing.B, method, path, body string) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}}
 	defer client.CloseIdleConnections()
 	send := func(i int) error {
-		req, err := http.NewRequest(method, p.URL+strings.ReplaceAll(path, "NAME", fmt.Sprint("o", i%objects)), strings.NewReader(body))
+		req, err := http.NewRequest(method, p.url+strings.ReplaceAll(path, "NAME", fmt.Sprint("o", i%objects)), strings.NewReader(body))
 		if err != nil {
 			return err
 		}
@@ -102,7 +118,7 @@ func measure(b *testing.B, method, path, body string) {
 		}
 	}
 	var next atomic.Int64
-	before := cpuMicroseconds(b, p.PID())
+	before := cpuMicroseconds(b, p.pid)
 	b.ResetTimer()
 	var wg sync.WaitGroup
 	for range connections {
@@ -117,7 +133,7 @@ func measure(b *testing.B, method, path, body string) {
 	}
 	wg.Wait()
 	b.StopTimer()
-	b.ReportMetric((cpuMicroseconds(b, p.PID())-before)/float64(b.N), "server-us/op")
+	b.ReportMetric((cpuMicroseconds(b, p.pid)-before)/float64(b.N), "server-us/op")
 }
 
 // BenchmarkPlain is a worker alone.
@@ -131,5 +147,12 @@ func BenchmarkIncr(b *testing.B) { measure(b, "GET", "/counter/NAME/incr", "") }
 
 // BenchmarkAppend is a durable SQL insert, a broadcast and an insert into D1.
 func BenchmarkAppend(b *testing.B) {
-	measure(b, "POST", "/logs/NAME/events", `{"content":"sixty-four bytes of content, or about as many as that, for now"}`)
+	measure(b, "POST", "/logs/NAME/events", event)
 }
+
+// BenchmarkAppendAlone is the same without D1.
+func BenchmarkAppendAlone(b *testing.B) {
+	measure(b, "POST", "/rooms/NAME/events", event)
+}
+
+const event = `{"content":"sixty-four bytes of content, or about as many as that, for now"}`

@@ -13,6 +13,7 @@ import (
 func init() {
 	edge.Register("Counter", func(s *edge.State, _ *edge.Env) (*counter, error) { return &counter{s}, nil })
 	edge.Register("Room", newRoom, edge.Interleave())
+	edge.Register("Alone", newRoomAlone, edge.Interleave())
 	edge.Register("Wave", func(s *edge.State, _ *edge.Env) (*wave, error) { return &wave{state: s}, nil })
 	edge.RegisterWorker(edge.Worker{Fetch: serve}, edge.Interleave())
 }
@@ -20,7 +21,7 @@ func init() {
 func main() {}
 
 // serve routes as the measurements expect: /plain, /counter/NAME/OP,
-// /logs/NAME/OP, /waves/NAME/ws and /d1/OP.
+// /logs/NAME/OP, /rooms/NAME/events, /waves/NAME/ws and /d1/OP.
 func serve(r *edge.Request, env *edge.Env) (*edge.Response, error) {
 	p := strings.Split(r.Path(), "/")
 	if len(p) == 2 && p[1] == "plain" {
@@ -37,6 +38,8 @@ func serve(r *edge.Request, env *edge.Env) (*edge.Response, error) {
 			return events(r, env, p[2])
 		}
 		return env.Namespace("LOGROOM").GetByName(p[2]).Fetch(r)
+	case "rooms":
+		return env.Namespace("ROOM").GetByName(p[2]).Fetch(r)
 	case "waves":
 		return env.Namespace("WAVE").GetByName(p[2]).Fetch(r)
 	case "d1":

@@ -14,10 +14,11 @@ type room struct {
 	state *edge.State
 	env   *edge.Env
 	seq   int64
+	d1    bool // events go to D1 too
 }
 
 func newRoom(s *edge.State, env *edge.Env) (*room, error) {
-	r := &room{state: s, env: env}
+	r := &room{state: s, env: env, d1: env.Var("NO_D1") != "1"}
 	if _, err := s.Storage.SQL.Exec("CREATE TABLE IF NOT EXISTS ev(seq INTEGER PRIMARY KEY, content TEXT NOT NULL, ts INTEGER NOT NULL)"); err != nil {
 		return nil, err
 	}
@@ -26,6 +27,15 @@ func newRoom(s *edge.State, env *edge.Env) (*room, error) {
 		return nil, err
 	}
 	r.seq, err = edge.One[int64](c)
+	return r, err
+}
+
+// newRoomAlone is a room that leaves D1 alone.
+func newRoomAlone(s *edge.State, env *edge.Env) (*room, error) {
+	r, err := newRoom(s, env)
+	if err == nil {
+		r.d1 = false
+	}
 	return r, err
 }
 
@@ -48,7 +58,7 @@ func (r *room) append(name, content string) (int64, error) {
 		return 0, err
 	}
 	r.state.Broadcast(edge.Message{Data: frame})
-	if r.env.Var("NO_D1") != "1" {
+	if r.d1 {
 		r.state.WaitUntil("d1", func() error {
 			_, err := r.env.D1("DB").Prepare("INSERT OR REPLACE INTO events(room,seq,content,ts) VALUES(?,?,?,?)").Bind(name, e.Seq, e.Content, e.TS).Run()
 			return err
