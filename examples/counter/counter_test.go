@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/edgetest"
+	"github.com/holdfast-run/holdfast/objects/tck/countertest"
 )
 
 func TestCounter_CountsEachNameByItself(t *testing.T) {
@@ -37,4 +38,8 @@ func TestCounter_OutlivesEvictionAndCrash(t *testing.T) {
 			end()
 		}
 	})
+}
+
+func TestCounter_PassesTheKit(t *testing.T) {
+	countertest.RunApp(t, ".", "counter")
 }

@@ -18,7 +18,7 @@ func init() {
 	}})
 }
 
-// Fetch answers /counter/NAME/noop, get and incr.
+// Fetch answers /counter/NAME/noop, get, incr and add?n=N.
 func (c *Counter) Fetch(r *edge.Request) (*edge.Response, error) {
 	switch path := r.Path(); path[strings.LastIndexByte(path, '/')+1:] {
 	case "noop":
@@ -27,13 +27,30 @@ func (c *Counter) Fetch(r *edge.Request) (*edge.Response, error) {
 		n, _, err := edge.Get[int](c.state.Storage.KV, "n")
 		return edge.Text(200, strconv.Itoa(n)), err
 	case "incr":
-		n, _, err := edge.Get[int](c.state.Storage.KV, "n")
+		return c.add(1)
+	case "add":
+		q, err := r.Query()
 		if err != nil {
-			return nil, err
+			return edge.Text(400, err.Error()), nil
 		}
-		return edge.Text(200, strconv.Itoa(n+1)), edge.Put(c.state.Storage.KV, "n", n+1)
+		n, err := strconv.Atoi(q.Get("n"))
+		if err != nil || n < -addMax || n > addMax {
+			return edge.Text(400, "n: expected a whole number from -1000000000 to 1000000000"), nil
+		}
+		return c.add(n)
 	}
 	return edge.Text(404, "no such operation"), nil
+}
+
+// addMax bounds what one request may add.
+const addMax = 1_000_000_000
+
+func (c *Counter) add(delta int) (*edge.Response, error) {
+	n, _, err := edge.Get[int](c.state.Storage.KV, "n")
+	if err != nil {
+		return nil, err
+	}
+	return edge.Text(200, strconv.Itoa(n+delta)), edge.Put(c.state.Storage.KV, "n", n+delta)
 }
 
 func main() {}

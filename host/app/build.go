@@ -25,6 +25,9 @@ func Build(ctx context.Context, c *Config, cacheDir string) (wasmPath string, er
 		return "", fmt.Errorf("app %s has no guest to build", c.Name)
 	}
 	if c.Guest.Wasm != "" {
+		if !isFile(c.Guest.Wasm) {
+			return "", &ConfigError{c.File, "main", "no such file: " + c.Guest.Wasm + "; it is built first"}
+		}
 		return c.Guest.Wasm, nil
 	}
 	select {

@@ -86,7 +86,13 @@ func TestBuild_ErrorsCarryTheCompilersText(t *testing.T) {
 }
 
 func TestBuild_WhatIsNoGoGuest(t *testing.T) {
-	if path, err := Build(context.Background(), &Config{Guest: &Guest{Wasm: "/x/app.wasm"}}, ""); err != nil || path != "/x/app.wasm" {
+	file := filepath.Join(t.TempDir(), "app.wasm")
+	wasm := &Config{File: "wrangler.jsonc", Guest: &Guest{Wasm: file}}
+	if _, err := Build(context.Background(), wasm, ""); err == nil || !strings.Contains(err.Error(), "wrangler.jsonc: main: no such file: "+file) {
+		t.Errorf("a .wasm that is not there: %v", err)
+	}
+	write(t, file, "module")
+	if path, err := Build(context.Background(), wasm, ""); err != nil || path != file {
 		t.Errorf("a .wasm: %q, %v", path, err)
 	}
 	if _, err := Build(context.Background(), &Config{Name: "a"}, ""); err == nil {

@@ -40,6 +40,7 @@ func TestDiscover_StandaloneOnlyWhereItIsNamed(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"a/wrangler.json": `{"name":"a","main":"."}`, "a/main.go": "package main",
 		"b/wrangler.json": `{"name":"b","main":".","holdfast":{"standalone":true}}`, "b/main.go": "package main",
+		"c/wrangler.json": `{"name":"c","main":"unbuilt.wasm","holdfast":{"standalone":true}}`,
 	})
 	names := func(dirs ...string) string {
 		apps, err := Discover(dirs)

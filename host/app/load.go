@@ -75,6 +75,7 @@ func (l *loader) load(root *object) {
 	}
 	l.CompatibilityDate = root.date("compatibility_date")
 	own := root.child("holdfast")
+	l.Standalone = own.flag("standalone")
 	l.loadGuest(root, own)
 	l.loadAssets(root)
 	l.loadObjects(root)
@@ -85,7 +86,6 @@ func (l *loader) load(root *object) {
 	l.loadLimits(root, own)
 	l.loadKeeping(own)
 	l.loadRoutes(root, own)
-	l.Standalone = own.flag("standalone")
 	l.Interleave = own.flag("interleave")
 	l.Compression = own.flag("websocket_compression")
 	l.MemoryMiB = own.number("memory_mib", 4096)
@@ -141,7 +141,7 @@ func (l *loader) guest(o *object, key, text string) *Guest {
 	path := l.resolve(text)
 	switch {
 	case strings.HasSuffix(text, ".wasm"):
-		if !isFile(path) {
+		if !isFile(path) && !l.Standalone { // that one may wait for its build: Build looks again
 			o.fail(key, "no such file: %s", text)
 		}
 		return &Guest{Wasm: path}

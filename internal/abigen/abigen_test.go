@@ -15,7 +15,7 @@ func TestGenerated_IsWhatIsCommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 4 {
+	if len(files) != 7 {
 		t.Fatalf("%d files are generated", len(files))
 	}
 	for name, want := range files {
@@ -32,10 +32,14 @@ func TestGenerated_IsWhatIsCommitted(t *testing.T) {
 func TestRun_WritesBesideTheMessages(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "guest-sdk/abi")
-	for _, d := range []string{dir, filepath.Join(root, "guest-sdk/edge/internal/bridge"), filepath.Join(root, "objects/tck")} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
+	for _, d := range []string{"guest-sdk/abi", "guest-sdk/edge/internal/bridge", "guest-sdk/c", "guest-sdk/rust/src", "objects/tck"} {
+		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
 			t.Fatal(err)
 		}
+	}
+	cHeader := filepath.Join(root, "guest-sdk/c/holdfast.h")
+	if err := os.WriteFile(cHeader, []byte("above\n"+cBegin+"\nold\n"+cEnd+"\nbelow\n"), 0o644); err != nil {
+		t.Fatal(err)
 	}
 	text := "package abi\n\n// Pair is two numbers.\ntype Pair struct {\n\tA, B uint32 // both\n}\n"
 	if err := os.WriteFile(filepath.Join(dir, "messages.go"), []byte(text), 0o644); err != nil {
@@ -50,6 +54,40 @@ func TestRun_WritesBesideTheMessages(t *testing.T) {
 	}
 	if want := "### Pair\n\nPair is two numbers.\n\n| field | type | meaning |\n|---|---|---|\n| A | u32 | both |\n| B | u32 | both |\n"; !strings.Contains(string(manual), want) {
 		t.Errorf("ABI.md ends with:\n%s", manual[len(manual)-300:])
+	}
+}
+
+func TestGenerate_KeepsTheHandWrittenPartOfTheHeader(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "holdfast.h")
+	for _, c := range []struct{ text, want string }{
+		{"above\n" + cBegin + "\nold\n" + cEnd + "\nbelow\n", ""},
+		{"above\n" + cEnd + "\n" + cBegin + "\nbelow\n", "both lines"},
+		{"above\nbelow\n", "both lines"},
+	} {
+		if err := os.WriteFile(file, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, err := cHeader(file)
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%q: got %v, want %s", c.text, err, c.want)
+			}
+			continue
+		}
+		text := string(got)
+		if err != nil || !strings.HasPrefix(text, "above\n"+cBegin+"\n\n#define HF_MODULE") || !strings.HasSuffix(text, "\n"+cEnd+"\nbelow\n") || strings.Contains(text, "old\n") {
+			t.Errorf("got %v and\n%s", err, text)
+		}
+	}
+}
+
+func TestGroups_NameEveryLimit(t *testing.T) {
+	for _, g := range groups() {
+		for _, c := range g.list {
+			if c.name == "" {
+				t.Errorf("%s: %q has no name for other languages", g.prefix, c.doc)
+			}
+		}
 	}
 }
 

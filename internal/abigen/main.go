@@ -1,6 +1,8 @@
-// Command abigen writes guest-sdk/abi/codec.go, guest-sdk/abi/ABI.md and the
-// imports of the SDK and of the test kit from the structs of messages.go and the tables of
-// functions.go. It owns nothing else; run it with go generate ./guest-sdk/abi.
+// Command abigen writes guest-sdk/abi/codec.go, guest-sdk/abi/ABI.md, the
+// imports of the Go SDK and of the test kit, and the tables and imports of the
+// C and Rust SDKs, from the structs of messages.go and the tables of
+// functions.go and status.go. It owns nothing else; run it with
+// go generate ./guest-sdk/abi.
 package main
 
 import (
@@ -36,6 +38,12 @@ const bridge = "../edge/internal/bridge/"
 // kit is the guest that tests the boundary.
 const kit = "../../objects/tck/"
 
+// The files of other languages. Of the C header a part is written by hand.
+const (
+	cFile    = "../c/holdfast.h"
+	rustFile = "../rust/src/abi.rs"
+)
+
 // generate makes the files, by name from the abi package in dir.
 func generate(dir string) (map[string][]byte, error) {
 	messages, err := parse(filepath.Join(dir, "messages.go"))
@@ -43,11 +51,15 @@ func generate(dir string) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{"ABI.md": manual(messages)}
+	if files["codec.go"], err = codec(messages); err != nil {
+		return nil, fmt.Errorf("codec.go: %w", err)
+	}
 	for name, make := range map[string]func() ([]byte, error){
-		"codec.go":                   func() ([]byte, error) { return codec(messages) },
 		bridge + "fn.go":             numbers,
 		bridge + "imports_wasip1.go": imports,
 		kit + "imports_wasip1.go":    raw,
+		cFile:                        func() ([]byte, error) { return cHeader(filepath.Join(dir, cFile)) },
+		rustFile:                     rust,
 	} {
 		if files[name], err = make(); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)

@@ -20,6 +20,8 @@ var Floors = []Floor{
 
 	{Package: "guest-sdk/abi"},
 	{Package: "guest-sdk/...", Imports: []string{"guest-sdk/..."}},
+	{Package: "guest-sdk/c/...", Tests: []string{"internal/wasmtest", "objects/tck/countertest"}},
+	{Package: "guest-sdk/rust/...", Tests: []string{"internal/wasmtest", "objects/tck/countertest"}},
 
 	{Package: "runtime/mailbox"},
 	{Package: "runtime/gate"},
@@ -55,13 +57,14 @@ var Floors = []Floor{
 	{Package: "objects/logroom/...", Imports: []string{"guest-sdk/...", "objects/logroom/..."}, Tests: testsOfApps},
 	{Package: "objects/conversation/...", Imports: []string{"guest-sdk/...", "objects/conversation/..."}, Tests: testsOfApps},
 	{Package: "objects/tck/...", Imports: []string{"guest-sdk/...", "objects/tck/..."}, Tests: testsOfApps},
+	{Package: "objects/tck/countertest", Imports: []string{"internal/wasmtest"}},
 	{Package: "examples/embed", Imports: []string{"host"}, Tests: testsOfApps},
 	{Package: "examples/...", Imports: []string{"guest-sdk/..."}, Tests: testsOfApps},
 	{Package: "examples/load/...", Imports: []string{"guest-sdk/...", "examples/load/..."}, Tests: testsOfApps},
 }
 
 // testsOfApps is what tests of guests use to run them.
-var testsOfApps = []string{"host", "host/app", "internal/wasmtest"}
+var testsOfApps = []string{"host", "host/app", "internal/wasmtest", "objects/tck/countertest"}
 
 // FloorsKept checks every import of this repository against rows.
 func FloorsKept(t Tree, rows []Floor) []Finding {
