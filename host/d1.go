@@ -29,6 +29,8 @@ type d1App struct {
 	log      *slog.Logger
 	bindings map[string]database
 
+	faults d1Faults
+
 	mu       sync.Mutex
 	migrated map[string]*migration // by database name
 }
@@ -106,6 +108,9 @@ func (a *d1App) migrateNow(ctx context.Context) error {
 
 // Query runs statements; hostcall.D1.
 func (a *d1App) Query(ctx context.Context, m *abi.D1QueryRequest) (*abi.D1Results, error) {
+	if err := a.faults.next(); err != nil {
+		return nil, err
+	}
 	db, src, err := a.source(m.Binding, m.Name)
 	if err != nil {
 		return nil, err
@@ -137,6 +142,9 @@ func (a *d1App) Query(ctx context.Context, m *abi.D1QueryRequest) (*abi.D1Result
 
 // Exec runs a text of statements; hostcall.D1.
 func (a *d1App) Exec(ctx context.Context, m *abi.D1ExecRequest) (*abi.D1ExecResult, error) {
+	if err := a.faults.next(); err != nil {
+		return nil, err
+	}
 	db, src, err := a.source(m.Binding, m.Name)
 	if err != nil {
 		return nil, err

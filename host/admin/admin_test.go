@@ -22,6 +22,7 @@ import (
 // fake is a Host that notes what it is asked.
 type fake struct {
 	admin.Keeper
+	admin.Tryer
 	asked  []string
 	sick   error
 	failed error // of every call that can fail

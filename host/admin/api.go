@@ -88,6 +88,10 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, method string, parts []string)
 		if len(parts) == 1 {
 			return page{Items: nonNil(s.host.Crons())}, 200, nil
 		}
+	case "POST d1":
+		if len(parts) == 3 && parts[2] == "fail" {
+			return s.failD1(ctx, parts[1])
+		}
 	case "POST crons":
 		if len(parts) == 4 && parts[3] == "run" {
 			return s.runCron(parts[1], parts[2])
@@ -145,6 +149,9 @@ func (s *Server) objects(ctx *fasthttp.RequestCtx, method string, parts []string
 	}
 	if len(parts) == 2 && method == "DELETE" {
 		return s.change(ctx, method, ns, id, byName)
+	}
+	if len(parts) == 4 && parts[2] == "call" && method == "POST" {
+		return s.call(ctx, ns, id, byName, parts[3])
 	}
 	if len(parts) == 3 && parts[2] != "evict" && parts[2] != "crash" {
 		return s.change(ctx, method+" "+parts[2], ns, id, byName)

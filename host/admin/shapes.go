@@ -129,4 +129,5 @@ type Host interface {
 	// Advance moves a manual clock; ErrConflict for the system's.
 	Advance(ctx context.Context, d time.Duration) (now time.Time, fired int, err error)
 	Keeper
+	Tryer
 }

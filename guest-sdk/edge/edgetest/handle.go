@@ -65,7 +65,7 @@ func (h *Handle) Crash() {
 	h.w.check(fmt.Sprintf("crash %s", h.to), h.w.b.Crash(h.to))
 }
 
-// KV is what the object has stored under its keys. Native worlds only.
+// KV is what the object has stored under its keys.
 func (h *Handle) KV() map[string][]byte {
 	h.w.t.Helper()
 	kv, err := h.w.b.KV(h.to)
@@ -81,8 +81,7 @@ func (h *Handle) Alarm() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// RunAlarm runs the object's alarm now, whenever it is due. Native worlds
-// only: elsewhere use Advance.
+// RunAlarm runs the object's alarm now, whenever it is due.
 func (h *Handle) RunAlarm() {
 	h.w.t.Helper()
 	h.w.check(fmt.Sprintf("run the alarm of %s", h.to), h.w.b.RunAlarm(h.to))

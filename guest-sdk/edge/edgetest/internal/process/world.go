@@ -62,6 +62,11 @@ func (w *World) api(method, path string, body, into any) error {
 		}
 		in = bytes.NewReader(b)
 	}
+	return w.ask(method, path, in, into)
+}
+
+// ask is api with a body that is sent as it is.
+func (w *World) ask(method, path string, in io.Reader, into any) error {
 	req, err := http.NewRequest(method, w.p.admin+"/api/"+path, in)
 	if err != nil {
 		return err
@@ -282,25 +287,61 @@ func (w *World) Scheduled(cron string) error {
 	return backend.Unsupported("the configuration has no cron %q", cron)
 }
 
-// Call is not offered by a real host.
-func (w *World) Call(to backend.Target, method string, _ []byte) ([]byte, error) {
-	return nil, backend.Unsupported("a real host has no way in to method %s of %s", method, to)
-}
-
-// KV is not offered by a real host.
-func (w *World) KV(to backend.Target) (map[string][]byte, error) {
-	return nil, backend.Unsupported("a real host does not show the keys of %s", to)
-}
-
-// RunAlarm is not offered by a real host.
-func (w *World) RunAlarm(to backend.Target) error {
-	return backend.Unsupported("a real host runs the alarm of %s at its time only", to)
-}
-
-// FailD1 is not offered by a real host.
-func (w *World) FailD1(_, calls int, _ error) error {
-	if calls == 0 {
-		return nil
+// Call calls a method of an object.
+func (w *World) Call(to backend.Target, method string, payload []byte) ([]byte, error) {
+	var out struct{ Result, Error string }
+	path := w.object(to, "/call/"+url.PathEscape(method))
+	if err := w.ask("POST", path, bytes.NewReader(payload), &out); err != nil {
+		return nil, err
 	}
-	return backend.Unsupported("a real host cannot be told to let D1 fail")
+	if out.Error != "" {
+		return nil, errors.New(out.Error)
+	}
+	return []byte(out.Result), nil
+}
+
+// KV is what an object has stored.
+func (w *World) KV(to backend.Target) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	for cursor := ""; ; {
+		var page struct {
+			Items []struct {
+				Key   string
+				Value []byte
+			}
+			Cursor string
+		}
+		err := w.api("GET", w.object(to, "/kv")+"?limit=1000&cursor="+url.QueryEscape(cursor), nil, &page)
+		if errors.Is(err, errNotFound) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page.Items {
+			out[e.Key] = e.Value
+		}
+		if cursor = page.Cursor; cursor == "" {
+			return out, nil
+		}
+	}
+}
+
+// RunAlarm runs an object's alarm now.
+func (w *World) RunAlarm(to backend.Target) error {
+	err := w.api("POST", w.object(to, "/alarm"), nil, nil)
+	if errors.Is(err, errNotFound) {
+		return fmt.Errorf("%s has no alarm", to)
+	}
+	return errors.Join(err, w.Settle())
+}
+
+// FailD1 lets the app's D1 calls fail.
+func (w *World) FailD1(after, calls int, err error) error {
+	message := ""
+	if err != nil {
+		message = err.Error()
+	}
+	body := map[string]any{"after": after, "calls": calls, "message": message}
+	return w.api("POST", "d1/"+url.PathEscape(w.app.Name)+"/fail", body, nil)
 }
