@@ -124,6 +124,7 @@ type Host struct {
 	cfg     Config
 	storage *storage.Engine
 	d1      *d1.Host
+	d1Front *front.Front
 	engine  *engine.Engine
 	freezer *engine.Freezer
 	clock   clock.Clock
@@ -175,7 +176,7 @@ func (h *Host) open(ctx context.Context) error {
 		h.clock = h.manual
 	}
 	h.crons = newCrons(h.clock, h.cfg.Log)
-	if h.d1, err = d1.New(d1.Config{Engine: h.storage, Logger: h.cfg.Log, QueryTimeout: seconds(h.cfg.Limits.D1Seconds)}); err != nil {
+	if h.d1, err = d1.New(d1.Config{Engine: h.storage, Logger: h.cfg.Log, QueryTimeout: seconds(h.cfg.Limits.D1Seconds), Scratch: h.cfg.DataDir, Clock: h.now}); err != nil {
 		return err
 	}
 	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(h.cfg.CacheDir, "wazero"), Log: h.cfg.Log}); err != nil {
@@ -248,10 +249,11 @@ func (h *Host) listen() error {
 	if h.cfg.AdminAddr == AdminOff {
 		return nil
 	}
+	h.d1Front = front.New(front.Config{Host: h.d1})
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(newCollector(h))
 	h.admin, err = admin.New(admin.Config{
-		Addr: h.cfg.AdminAddr, TokenHashes: h.cfg.AdminTokens, Registry: reg, D1: front.New(h.d1), Log: h.cfg.Log,
+		Addr: h.cfg.AdminAddr, TokenHashes: h.cfg.AdminTokens, Registry: reg, D1: h.d1Front, Log: h.cfg.Log,
 	}, h)
 	if err != nil {
 		return err
@@ -328,6 +330,9 @@ func (h *Host) close(ctx context.Context) error {
 	}
 	if h.admin != nil {
 		errs = append(errs, h.admin.Shutdown(ctx))
+	}
+	if h.d1Front != nil {
+		errs = append(errs, h.d1Front.Close())
 	}
 	errs = append(errs, <-sockets)
 	if h.dir != nil {

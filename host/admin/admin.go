@@ -25,9 +25,10 @@ import (
 // DefaultAddr is where the admin API listens.
 const DefaultAddr = "127.0.0.1:8788"
 
-// Front takes the requests of D1's own APIs; false means not its path.
+// Front takes the requests of D1's own APIs; false means not its path, or that
+// whoever asks is no operator and has no token of a database either.
 type Front interface {
-	Handle(*fasthttp.RequestCtx) bool
+	Handle(ctx *fasthttp.RequestCtx, operator bool) bool
 }
 
 // Config of a Server.
@@ -150,6 +151,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if status, code, why := s.refuse(ctx); status != 0 {
+		if s.cfg.D1 != nil && s.cfg.D1.Handle(ctx, false) {
+			return
+		}
 		fail(ctx, status, code, why)
 		return
 	}
@@ -161,7 +165,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		pprofhandler.PprofHandler(ctx)
 	case strings.HasPrefix(string(ctx.URI().PathOriginal()), apiPrefix):
 		s.api(ctx, strings.TrimPrefix(string(ctx.URI().PathOriginal()), apiPrefix))
-	case s.cfg.D1 != nil && s.cfg.D1.Handle(ctx):
+	case s.cfg.D1 != nil && s.cfg.D1.Handle(ctx, true):
 	default:
 		fail(ctx, fasthttp.StatusNotFound, "not_found", "no such path")
 	}

@@ -73,8 +73,8 @@ func (f *fake) Advance(_ context.Context, d time.Duration) (time.Time, int, erro
 // d1 answers the paths of D1's own APIs.
 type d1 struct{}
 
-func (d1) Handle(ctx *fasthttp.RequestCtx) bool {
-	if !strings.HasPrefix(string(ctx.Path()), "/d1/") {
+func (d1) Handle(ctx *fasthttp.RequestCtx, operator bool) bool {
+	if !operator || !strings.HasPrefix(string(ctx.Path()), "/d1/") {
 		return false
 	}
 	ctx.SetBodyString("from d1")

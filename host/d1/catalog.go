@@ -96,30 +96,45 @@ func (h *Host) List(part string) ([]Database, error) {
 	}
 }
 
-// Delete erases a database; it is gone from the disk's state on return.
+// Delete erases a database; it is gone from the disk's state on return. It is
+// refused while an interactive transaction is open.
 func (h *Host) Delete(ctx context.Context, uuidOrName string) error {
 	info, err := h.find(uuidOrName)
 	if err != nil {
 		return err
 	}
-	return h.alone(ctx, info.Ref.Name, func(l *local) (func() error, error) { return nil, l.erase() })
+	err = h.alone(ctx, info.Ref.Name, func(l *local) (func() error, error) { return nil, l.erase() })
+	if err != nil {
+		return err
+	}
+	h.generation.Add(1)
+	return h.dropTokens(formatUUID(info.Ref.ID))
 }
 
 // alone runs fn as the only operation of a local database and waits for the
 // function that it returns.
 func (h *Host) alone(ctx context.Context, name string, fn func(*local) (func() error, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.QueryTimeout)
+	return h.aloneFor(ctx, h.cfg.QueryTimeout, name, fn)
+}
+
+func (h *Host) aloneFor(ctx context.Context, timeout time.Duration, name string, fn func(*local) (func() error, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	db, err := h.acquire(Source{Name: name})
 	if err != nil {
 		return err
 	}
 	defer h.release(db)
+	if db.held.Load() {
+		return fault(KindConflict, "The database %s has an open transaction.", name)
+	}
 	if err := db.queue.enter(ctx); err != nil {
 		return err
 	}
-	durable, err := fn(db.backend.(*local))
-	db.queue.leave()
+	durable, err := func() (func() error, error) {
+		defer db.queue.leave()
+		return fn(db.backend.(*local))
+	}()
 	if err == nil && durable != nil {
 		err = durable()
 	}

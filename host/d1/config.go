@@ -3,6 +3,8 @@ package d1
 import (
 	"errors"
 	"log/slog"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/holdfast-run/holdfast/host/storage"
@@ -10,7 +12,10 @@ import (
 
 // Defaults and fixed sizes.
 const (
+	historyDefault       = 30 * 24 * time.Hour
+	importTimeoutDefault = 10 * time.Minute
 	queryTimeoutDefault  = 30 * time.Second
+	transactionDefault   = 5 * time.Second
 	queueMaxDefault      = 1000
 	openMaxDefault       = 1000
 	resultBytesDefault   = 64 << 20
@@ -30,11 +35,26 @@ type Config struct {
 	// Logger takes what no caller hears of. Default slog.Default.
 	Logger *slog.Logger
 
-	QueryTimeout   time.Duration // of one Query or Exec, its wait included (30 s)
-	QueueMax       int           // waiting a database; then "Too many requests queued." (1,000)
-	OpenMax        int           // databases kept open (1,000)
-	ResultBytesMax int           // text and blobs of one answer (64 MiB)
-	StatementsMax  int           // of one batch or exec (10,000)
+	// History is for how long the past of the databases is kept (30 days).
+	History time.Duration
+	// NoHistory keeps none.
+	NoHistory bool
+	// Relaxed names the databases, as patterns with one '*' if need be, whose
+	// statements and values D1's limits do not bound.
+	Relaxed []string
+	// Scratch is the directory of temporary files. Default os.TempDir.
+	Scratch string
+
+	ImportTimeout time.Duration // of an import (10 min)
+	QueryTimeout  time.Duration // of one Query or Exec, its wait included (30 s)
+	// TransactionTimeout is how long an interactive transaction may own its
+	// database (5 s).
+	TransactionTimeout time.Duration
+
+	QueueMax       int // waiting a database; then "Too many requests queued." (1,000)
+	OpenMax        int // databases kept open (1,000)
+	ResultBytesMax int // text and blobs of one answer (64 MiB)
+	StatementsMax  int // of one batch or exec (10,000)
 }
 
 func (c Config) withDefaults() Config {
@@ -44,7 +64,15 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.Scratch == "" {
+		c.Scratch = os.TempDir()
+	}
+	if setDefault(&c.History, historyDefault); c.NoHistory {
+		c.History = 0
+	}
+	setDefault(&c.ImportTimeout, importTimeoutDefault)
 	setDefault(&c.QueryTimeout, queryTimeoutDefault)
+	setDefault(&c.TransactionTimeout, transactionDefault)
 	setDefault(&c.QueueMax, queueMaxDefault)
 	setDefault(&c.OpenMax, openMaxDefault)
 	setDefault(&c.ResultBytesMax, resultBytesDefault)
@@ -65,8 +93,19 @@ func (c Config) Validate() error {
 	switch {
 	case c.Engine == nil:
 		return errors.New("d1: Engine is missing")
-	case c.QueryTimeout < 0, c.QueueMax < 0, c.OpenMax < 0, c.ResultBytesMax < 0, c.StatementsMax < 0:
+	case c.History < 0, c.ImportTimeout < 0, c.QueryTimeout < 0, c.TransactionTimeout < 0, c.QueueMax < 0, c.OpenMax < 0, c.ResultBytesMax < 0, c.StatementsMax < 0:
 		return errors.New("d1: a limit is negative")
 	}
 	return nil
+}
+
+// relaxed reports whether D1's limits are lifted for a database.
+func (c *Config) relaxed(name string) bool {
+	for _, pattern := range c.Relaxed {
+		prefix, suffix, star := strings.Cut(pattern, "*")
+		if name == pattern || star && len(name) >= len(prefix)+len(suffix) && strings.HasPrefix(name, prefix) && strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
 }

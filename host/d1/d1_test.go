@@ -40,7 +40,7 @@ func (b *bench) start() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	cfg := Config{Engine: engine, Logger: slog.New(slog.DiscardHandler)}
+	cfg := Config{Engine: engine, Logger: slog.New(slog.DiscardHandler), Scratch: b.t.TempDir()}
 	if b.change != nil {
 		b.change(&cfg)
 	}
@@ -65,7 +65,7 @@ func (b *bench) check(err error) {
 
 func (b *bench) query(sql string, params ...abi.Value) Result {
 	b.t.Helper()
-	results, _, err := b.host.Query(b.t.Context(), Source{Name: "db"}, []Statement{{sql, params}}, false, "")
+	results, _, err := b.host.Query(b.t.Context(), Source{Name: "db"}, []Statement{{SQL: sql, Params: params}}, false, "")
 	if err != nil {
 		b.t.Fatalf("%s: %v", sql, err)
 	}
@@ -82,7 +82,7 @@ func (b *bench) want(sql, want string, params ...abi.Value) {
 // fails runs a query that must fail with this text.
 func (b *bench) fails(want, sql string, params ...abi.Value) *Error {
 	b.t.Helper()
-	_, _, err := b.host.Query(b.t.Context(), Source{Name: "db"}, []Statement{{sql, params}}, false, "")
+	_, _, err := b.host.Query(b.t.Context(), Source{Name: "db"}, []Statement{{SQL: sql, Params: params}}, false, "")
 	return b.wantError(err, want, sql)
 }
 

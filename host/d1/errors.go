@@ -17,6 +17,8 @@ const (
 	KindInvalid                  // the request's: name, number of statements
 	KindNotFound                 // no such database
 	KindExists                   // the name is taken
+	KindConflict                 // the database is in use, or the state is not kept
+	KindForbidden                // the token does not allow it
 	KindOverloaded               // the queue is full or too slow
 	KindTimeout                  // the statements ran too long
 	KindCanceled                 // the caller went away
@@ -30,7 +32,8 @@ const (
 type Error struct {
 	Message   string
 	Kind      Kind
-	Retryable bool // the same may succeed later; what a remote database did is unknown
+	Code      string // where there is one beside the message's
+	Retryable bool   // the same may succeed later; what a remote database did is unknown
 	Cause     error
 }
 
@@ -56,6 +59,11 @@ const (
 
 func fault(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// errReadOnly is the refusal of a write through a Source that is ReadOnly.
+func errReadOnly() *Error {
+	return fault(KindForbidden, "attempt to write a readonly database: SQLITE_READONLY")
 }
 
 // describe puts an error of the storage engine into D1's words. ctx is the

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Source names a database: a local one by its name, or a remote one by the
@@ -15,6 +16,9 @@ type Source struct {
 	Name  string
 	URL   string // "" for a local database
 	Token string // of a remote one
+
+	// ReadOnly refuses what would change a local database.
+	ReadOnly bool
 }
 
 // Host serves databases. Its methods may be called from any goroutine.
@@ -24,6 +28,9 @@ type Source struct {
 type Host struct {
 	cfg    Config
 	client *client
+
+	generation   atomic.Uint64
+	tokenChanges sync.Mutex // before everything else
 
 	mu     sync.Mutex
 	open   map[Source]*database
@@ -42,15 +49,24 @@ type database struct {
 	element *list.Element // in Host.unused
 	closing chan struct{} // closed when an evicted database is closed
 
+	held atomic.Bool // an interactive transaction owns the queue
+
 	migrating sync.Mutex // one Migrate at a time; taken before the queue
+}
+
+// request is what a backend runs as one transaction.
+type request struct {
+	statements []Statement
+	readOnly   bool // refuse changes
+	latest     bool // show what any answer before has shown
 }
 
 // backend runs transactions for one query at a time.
 type backend interface {
-	// transact runs statements as one transaction. durable, if it is not
+	// transact runs a request as one transaction. durable, if it is not
 	// nil, waits until what the results show is durable; it is called
 	// after the next query may have begun.
-	transact(ctx context.Context, statements []Statement) (results []Result, durable func() error, err error)
+	transact(ctx context.Context, r request) (results []Result, durable func() error, err error)
 	// bookmark is the state after the transaction before; any goroutine.
 	bookmark() string
 	close() error
@@ -67,7 +83,10 @@ func New(cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h.client = client
-	return h, nil
+	if err := h.cfg.Engine.SetHistory(namespace, h.cfg.History); err != nil {
+		return nil, err
+	}
+	return h, h.sweepScratch()
 }
 
 // Close closes all databases. Queries must have ended.

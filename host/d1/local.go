@@ -78,6 +78,7 @@ func (h *Host) openLocal(name string) (backend, error) {
 func (l *local) openObject(id store.ID) error {
 	object, err := l.host.cfg.Engine.OpenWith(store.Ref{Namespace: namespace, ID: id, Name: l.name}, storage.ObjectOptions{
 		Connect: l.host.client.connectLocal, BeginAlways: true, CacheKiB: localCacheKiB,
+		Relaxed: l.host.cfg.relaxed(l.name),
 	})
 	if err != nil {
 		return err
@@ -96,9 +97,12 @@ func newID() store.ID {
 	return id
 }
 
-func (l *local) transact(ctx context.Context, statements []Statement) (_ []Result, durable func() error, err error) {
+func (l *local) transact(ctx context.Context, r request) (_ []Result, durable func() error, err error) {
 	defer l.limit(ctx)()
-	results, err := l.statements(statements)
+	results, err := l.statements(r.statements)
+	if err == nil && r.readOnly && l.object.Dirty() {
+		err = errReadOnly()
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, l.object.Abort())
 	}
@@ -157,6 +161,9 @@ func (l *local) statement(s Statement, budget *int) (Result, error) {
 		return Result{}, err
 	}
 	result := Result{Columns: cursor.Columns(), Rows: [][]abi.Value{}}
+	if typed, ok := cursor.(interface{ Types() []string }); ok && s.Types {
+		result.Types = typed.Types()
+	}
 	for {
 		row, ok, err := cursor.Next(make([]abi.Value, 0, len(result.Columns)))
 		if err != nil {
@@ -221,19 +228,25 @@ func (l *local) commit() error {
 }
 
 func (l *local) putRecord() error {
-	value, err := json.Marshal(record{CreatedMs: l.host.cfg.Clock().UnixMilli()})
+	value, err := l.host.newRecord()
 	if err != nil {
-		return fmt.Errorf("d1: encode record: %w", err)
+		return err
 	}
 	return l.object.Put(recordKey, value)
+}
+
+func (h *Host) newRecord() ([]byte, error) {
+	value, err := json.Marshal(record{CreatedMs: h.cfg.Clock().UnixMilli()})
+	if err != nil {
+		return nil, fmt.Errorf("d1: encode record: %w", err)
+	}
+	return value, nil
 }
 
 // mark notes the bookmark in D1's form, which sorts as text: the epoch of the
 // database's data and the number of its commits.
 func (l *local) mark() {
-	sequence := l.object.Sequence()
-	mark := fmt.Sprintf("%08x-%08x-%08x-%08x%024x",
-		l.object.Epoch()>>32, uint32(l.object.Epoch()), sequence>>32, uint32(sequence), 0)
+	mark := bookmarkText(l.object.Epoch(), l.object.Sequence())
 	l.marking.Store(&mark)
 }
 

@@ -16,6 +16,7 @@ import (
 type Statement struct {
 	SQL    string
 	Params []abi.Value
+	Types  bool // ask for Result.Types; local databases have them
 }
 
 // Meta is what D1 tells of a statement besides its rows.
@@ -32,6 +33,7 @@ type Meta struct {
 // Result is the outcome of one statement. The caller owns it.
 type Result struct {
 	Columns []string // duplicates are kept
+	Types   []string // with which the columns were declared; nil if not asked for
 	Rows    [][]abi.Value
 	Meta    Meta
 }
@@ -83,7 +85,7 @@ func (h *Host) run(ctx context.Context, src Source, statements []Statement) ([]R
 	done := func() error { return nil }
 	results, err := func() ([]Result, error) {
 		defer db.queue.leave()
-		results, durable, err := db.backend.transact(ctx, statements)
+		results, durable, err := db.backend.transact(ctx, request{statements: statements, readOnly: src.ReadOnly})
 		if durable != nil {
 			done = durable
 		}

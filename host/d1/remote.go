@@ -33,14 +33,14 @@ type plan struct {
 
 // transact sends a single statement as it is, and several between a BEGIN and
 // a COMMIT.
-func (r *remote) transact(ctx context.Context, statements []Statement) (_ []Result, _ func() error, err error) {
+func (r *remote) transact(ctx context.Context, q request) (_ []Result, _ func() error, err error) {
 	defer func() {
 		if fault := recover(); fault != nil { // the client, on an answer that it did not expect
 			err = &Error{Kind: KindUnavailable, Message: textConnection, Retryable: true, Cause: fmt.Errorf("d1: %v", fault)}
 		}
 		err = remoteError(ctx, err)
 	}()
-	plans, err := plansOf(statements)
+	plans, err := plansOf(q.statements)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -157,7 +157,7 @@ func TestRemote(t *testing.T) {
 	fake, src := newFakeServer(t)
 	one := func(sql string, params ...abi.Value) Result {
 		t.Helper()
-		results, err := remoteQuery(b, src, Statement{sql, params})
+		results, err := remoteQuery(b, src, Statement{SQL: sql, Params: params})
 		b.check(err)
 		return results[0]
 	}

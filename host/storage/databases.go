@@ -204,6 +204,7 @@ type database struct {
 	cache   statements
 	control control
 	loaded  map[string]bool // extensions
+	relaxed bool            // limits
 
 	// of the turn that uses it
 	begun   bool // a transaction is open
@@ -345,9 +346,7 @@ func (o *Object) configure(db *database) error {
 	if err := db.conn.Exec(pragmas); err != nil {
 		return err
 	}
-	for _, l := range sqlLimits {
-		db.conn.Limit(l.category, l.value)
-	}
+	o.limitSQL(db)
 	if _, err := db.conn.Config(sqlite3.DBCONFIG_DEFENSIVE, true); err != nil {
 		return err
 	}

@@ -69,11 +69,11 @@ func (o *Object) prepareLast(query string) (*statement, error) {
 // prepareFirst prepares the first statement of query. Its length has a limit;
 // that of a text of many has not.
 func (o *Object) prepareFirst(query string) (s *statement, tail string, err error) {
-	if len(query) <= sqlTextBytesMax {
+	if len(query) <= o.textBytesMax() {
 		return o.session.prepare(query)
 	}
 	first, rest := sqltext.First(query)
-	if len(first) > sqlTextBytesMax {
+	if len(first) > o.textBytesMax() {
 		return nil, "", sqlFault(textTooLong, "SQLITE_TOOBIG")
 	}
 	s, tail, err = o.session.prepare(first)
@@ -124,6 +124,9 @@ func (o *Object) takeSQL() (err error) {
 		}
 	}
 	o.session = db
+	if db.relaxed != o.options.Relaxed {
+		o.limitSQL(db)
+	}
 	if o.options.BeginAlways {
 		return o.beginSQL()
 	}

@@ -34,6 +34,60 @@ var sqlLimits = []struct {
 	{sqlite3.LIMIT_WORKER_THREADS, 0},
 }
 
+// sqlTextRelaxedBytesMax is the longest statement where limits are relaxed.
+const sqlTextRelaxedBytesMax = 16 << 20
+
+// sqlRelaxedLimits are SQLite's own, but for the length of values.
+var sqlRelaxedLimits = []struct {
+	category sqlite3.LimitCategory
+	value    int
+}{
+	{sqlite3.LIMIT_LENGTH, sqlTextRelaxedBytesMax},
+	{sqlite3.LIMIT_SQL_LENGTH, sqlTextRelaxedBytesMax},
+	{sqlite3.LIMIT_COLUMN, 2000},
+	{sqlite3.LIMIT_EXPR_DEPTH, 1000},
+	{sqlite3.LIMIT_COMPOUND_SELECT, 500},
+	{sqlite3.LIMIT_VDBE_OP, 250_000_000},
+	{sqlite3.LIMIT_FUNCTION_ARG, 127},
+	{sqlite3.LIMIT_ATTACHED, 0},
+	{sqlite3.LIMIT_LIKE_PATTERN_LENGTH, 50_000},
+	{sqlite3.LIMIT_VARIABLE_NUMBER, 32_766},
+	{sqlite3.LIMIT_TRIGGER_DEPTH, 1000},
+	{sqlite3.LIMIT_WORKER_THREADS, 0},
+}
+
+// SetRelaxed lifts D1's limits on statements and values, or sets them again.
+// It counts from the next statement.
+func (o *Object) SetRelaxed(on bool) {
+	o.options.Relaxed = on
+	if o.session != nil {
+		o.limitSQL(o.session)
+	}
+}
+
+// limitSQL gives a connection the limits of its object.
+func (o *Object) limitSQL(db *database) {
+	limits := sqlLimits
+	if o.options.Relaxed {
+		limits = sqlRelaxedLimits
+	}
+	for _, l := range limits {
+		db.conn.Limit(l.category, l.value)
+	}
+	if db.relaxed && !o.options.Relaxed {
+		db.cache.close() // what was prepared may be over the limits
+	}
+	db.relaxed = o.options.Relaxed
+}
+
+// textBytesMax is the longest statement.
+func (o *Object) textBytesMax() int {
+	if o.options.Relaxed {
+		return sqlTextRelaxedBytesMax
+	}
+	return sqlTextBytesMax
+}
+
 // reservedPrefix begins names that guests may not use, in any case.
 const reservedPrefix = "_cf_"
 

@@ -44,6 +44,8 @@ type ObjectOptions struct {
 	BeginAlways bool
 	// CacheKiB is the page cache of the open database. Default the engine's.
 	CacheKiB int
+	// Relaxed lifts D1's limits on statements and values; see SetRelaxed.
+	Relaxed bool
 }
 
 // Open gives the storage of one object.

@@ -42,8 +42,7 @@ func (o *Object) vacuum() (err error) {
 	db.conn.Limit(sqlite3.LIMIT_ATTACHED, 1)
 	db.conn.Limit(sqlite3.LIMIT_LENGTH, vacuumLengthMax)
 	defer func() {
-		db.conn.Limit(sqlite3.LIMIT_ATTACHED, 0)
-		db.conn.Limit(sqlite3.LIMIT_LENGTH, store.KeyValueBytesMax)
+		o.limitSQL(db)
 		db.guard.trusted = false
 	}()
 	// The copy lies in a file of ours, not in SQLite's bounded memory.

@@ -25,11 +25,15 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, err := d1.New(d1.Config{Engine: engine, Logger: slog.New(slog.DiscardHandler)})
+	host, err := d1.New(d1.Config{Engine: engine, Scratch: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	made := New(Config{Host: host})
 	t.Cleanup(func() {
+		if err := made.Close(); err != nil {
+			t.Error(err)
+		}
 		if err := host.Close(); err != nil {
 			t.Error(err)
 		}
@@ -37,7 +41,7 @@ func newBench(t *testing.T) *bench {
 			t.Error(err)
 		}
 	})
-	return &bench{t: t, front: New(host)}
+	return &bench{t: t, front: made}
 }
 
 // ask sends a request and returns the answer.
@@ -50,7 +54,7 @@ func (b *bench) ask(method, uri, body string, headers ...string) *fasthttp.Reque
 	for i := 0; i < len(headers); i += 2 {
 		ctx.Request.Header.Set(headers[i], headers[i+1])
 	}
-	if !b.front.Handle(ctx) {
+	if !b.front.Handle(ctx, true) {
 		b.t.Fatalf("%s %s was not taken", method, uri)
 	}
 	if !json.Valid(ctx.Response.Body()) {
@@ -60,7 +64,7 @@ func (b *bench) ask(method, uri, body string, headers ...string) *fasthttp.Reque
 }
 
 // changing are the parts of an answer that are not the same each time.
-var changing = regexp.MustCompile(`"(?:sql_duration_ms|duration|size_after|file_size)":[0-9.e-]+|"created_at":"[^"]+"|"uuid":"[^"]+"`)
+var changing = regexp.MustCompile(`"(?:query_duration_ms|sql_duration_ms|duration|size_after|file_size)":[0-9.e-]+|"created_at":"[^"]+"|"uuid":"[^"]+"`)
 
 func steady(body []byte) string {
 	return changing.ReplaceAllStringFunc(string(body), func(s string) string { return s[:strings.Index(s, ":")+1] + "_" })
@@ -84,10 +88,10 @@ func meta(changes, lastRowID string, changed bool, read, written string) string 
 
 func TestHandle_OtherPaths(t *testing.T) {
 	b := newBench(t)
-	for _, path := range []string{"/", "/d1", "/d1/db", "/d1/db/v2/pipeline", "/client/v4/accounts/a/workers", "/client/v4/accounts/a/d1/databases"} {
+	for _, path := range []string{"/", "/d1", "/d1/db", "/client/v4/accounts/a/workers", "/client/v4/accounts/a/d1/databases"} {
 		ctx := &fasthttp.RequestCtx{}
 		ctx.Request.SetRequestURI(path)
-		if b.front.Handle(ctx) {
+		if b.front.Handle(ctx, true) {
 			t.Errorf("%s was taken", path)
 		}
 	}
@@ -222,7 +226,7 @@ func TestREST_Query(t *testing.T) {
 func TestREST_Unsupported(t *testing.T) {
 	b := newBench(t)
 	id := b.create("db")
-	for _, operation := range []string{"export", "import", "time_travel/bookmark"} {
+	for _, operation := range []string{"dump", "time_travel/forward"} {
 		path := account + "/" + id + "/" + operation
 		b.want(b.ask("POST", path, "{}"), 404,
 			`{"success":false,"errors":[{"code":7003,"message":"unsupported: POST `+path+`"}],"messages":[],"result":null}`)

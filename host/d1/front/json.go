@@ -239,6 +239,9 @@ func appendResults(b []byte, results []d1.Result, rows resultsFormat) []byte {
 	return append(b, ']')
 }
 
+// rawMeta is a Meta for encoding/json.
+func rawMeta(m d1.Meta) json.RawMessage { return appendMeta(nil, m) }
+
 func appendMeta(b []byte, m d1.Meta) []byte {
 	b = append(b, `{"served_by":"holdfast","served_by_primary":true,"timings":{"sql_duration_ms":`...)
 	b = appendFloat(b, m.DurationMs)

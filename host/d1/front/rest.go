@@ -20,6 +20,8 @@ const (
 	codeQuery     = 7500
 	codeExists    = 7502
 	codeNoRoute   = 7003
+	codeConflict  = 7409
+	codeForbidden = 7403
 )
 
 // Pages of the list of databases.
@@ -58,28 +60,83 @@ func full(d d1.Database) database {
 }
 
 // rest answers a path below …/d1/database.
-func (f *Front) rest(ctx *fasthttp.RequestCtx, path string) {
+func (f *Front) rest(ctx *fasthttp.RequestCtx, g grant, path string) {
 	id, operation, _ := strings.Cut(path, "/")
-	switch method := string(ctx.Method()); {
+	method := string(ctx.Method())
+	switch {
+	case id == "" && !g.operator:
+		restFailure(ctx, &d1.Error{Kind: d1.KindForbidden, Message: "The token is one of a database."})
 	case id == "" && method == fasthttp.MethodPost:
 		f.create(ctx)
 	case id == "" && method == fasthttp.MethodGet:
 		f.list(ctx)
 	case id == "":
 		noRoute(ctx)
-	case operation == "" && method == fasthttp.MethodGet:
-		f.show(ctx, id)
-	case operation == "" && method == fasthttp.MethodDelete:
-		f.remove(ctx, id)
-	case operation == "" && (method == fasthttp.MethodPatch || method == fasthttp.MethodPut):
-		f.change(ctx, id)
-	case operation == "query" && method == fasthttp.MethodPost:
-		f.query(ctx, id, appendObjects)
-	case operation == "raw" && method == fasthttp.MethodPost:
-		f.query(ctx, id, appendTable)
+	default:
+		name, err := f.host.Resolve(id)
+		if err != nil && operation == "file" && method == fasthttp.MethodPut && g.operator {
+			name, err = id, nil // makes it
+		}
+		if err == nil {
+			err = g.allows(name)
+		}
+		if err != nil {
+			restFailure(ctx, err)
+			return
+		}
+		f.database(ctx, g, name, method+" "+operation)
+	}
+}
+
+// database answers a request for one database.
+func (f *Front) database(ctx *fasthttp.RequestCtx, g grant, name, verb string) {
+	first, rest, _ := strings.Cut(verb, "/")
+	method, _, _ := strings.Cut(verb, " ")
+	if err := g.may(first, rest); err != nil {
+		restFailure(ctx, err)
+		return
+	}
+	switch first {
+	case "GET ":
+		f.show(ctx, name)
+	case "DELETE ":
+		f.remove(ctx, name)
+	case "PATCH ", "PUT ":
+		f.change(ctx, name)
+	case "POST query":
+		f.query(ctx, d1.Source{Name: name, ReadOnly: g.readOnly}, appendObjects)
+	case "POST raw":
+		f.query(ctx, d1.Source{Name: name, ReadOnly: g.readOnly}, appendTable)
+	case "POST export":
+		f.export(ctx, name)
+	case "POST import":
+		f.imports(ctx, name)
+	case "GET time_travel", "POST time_travel":
+		f.timeTravel(ctx, name, method+" "+rest)
+	case "GET file", "GET csv":
+		f.raw(ctx, name, strings.TrimPrefix(first, "GET "))
+	case "PUT file":
+		f.putFile(ctx, name)
+	case "GET tokens", "POST tokens", "DELETE tokens":
+		f.tokens(ctx, name, method, rest)
 	default:
 		noRoute(ctx)
 	}
+}
+
+// may says what the token of a database allows: what only an operator may do
+// reaches beyond the database, or ends it.
+func (g grant) may(verb, rest string) error {
+	refused := &d1.Error{Kind: d1.KindForbidden, Message: "The token does not allow this."}
+	switch {
+	case g.operator:
+		return nil
+	case strings.HasSuffix(verb, " tokens"), verb == "DELETE ", verb == "PATCH ", verb == "PUT ", rest == "fork":
+		return refused
+	case g.readOnly && (verb == "POST import" || verb == "POST time_travel" || verb == "PUT file"):
+		return refused
+	}
+	return nil
 }
 
 func (f *Front) create(ctx *fasthttp.RequestCtx) {
@@ -190,7 +247,7 @@ func (f *Front) change(ctx *fasthttp.RequestCtx, id string) {
 	succeed(ctx, full(d), nil)
 }
 
-func (f *Front) query(ctx *fasthttp.RequestCtx, id string, format resultsFormat) {
+func (f *Front) query(ctx *fasthttp.RequestCtx, src d1.Source, format resultsFormat) {
 	var request struct {
 		statement
 		Batch []statement `json:"batch"`
@@ -204,12 +261,7 @@ func (f *Front) query(ctx *fasthttp.RequestCtx, id string, format resultsFormat)
 		restFailure(ctx, err)
 		return
 	}
-	name, err := f.host.Resolve(id)
-	if err != nil {
-		restFailure(ctx, err)
-		return
-	}
-	results, _, err := f.host.Query(background(), d1.Source{Name: name}, statements, true, "")
+	results, _, err := f.host.Query(background(), src, statements, true, "")
 	if err != nil {
 		restFailure(ctx, err)
 		return
@@ -273,6 +325,8 @@ var refusals = map[d1.Kind]struct{ status, code int }{
 	d1.KindInvalid:      {fasthttp.StatusBadRequest, codeMalformed},
 	d1.KindNotFound:     {fasthttp.StatusNotFound, codeNotFound},
 	d1.KindExists:       {fasthttp.StatusBadRequest, codeExists},
+	d1.KindConflict:     {fasthttp.StatusConflict, codeConflict},
+	d1.KindForbidden:    {fasthttp.StatusForbidden, codeForbidden},
 	d1.KindOverloaded:   {fasthttp.StatusTooManyRequests, codeQuery},
 	d1.KindTimeout:      {fasthttp.StatusRequestTimeout, codeQuery},
 	d1.KindCanceled:     {fasthttp.StatusRequestTimeout, codeQuery},

@@ -15,7 +15,7 @@ const bookmarkHeader = "x-cf-d1-session-commit-token"
 // wire is the protocol between the Workers binding and its database. A list
 // is one transaction; the answer is a list, or one object that tells of the
 // failure. Clients look at the body alone.
-func (f *Front) wire(ctx *fasthttp.RequestCtx, name, operation string) {
+func (f *Front) wire(ctx *fasthttp.RequestCtx, src d1.Source, operation string) {
 	switch {
 	case operation == "dump":
 		wireFailure(ctx, fasthttp.StatusNotFound, "unsupported: dump")
@@ -30,7 +30,7 @@ func (f *Front) wire(ctx *fasthttp.RequestCtx, name, operation string) {
 		return
 	}
 	token := string(ctx.Request.Header.Peek(bookmarkHeader))
-	results, bookmark, err := f.host.Query(background(), d1.Source{Name: name}, statements, batch, wireBookmark(token))
+	results, bookmark, err := f.host.Query(background(), src, statements, batch, wireBookmark(token))
 	if err != nil {
 		wireFailure(ctx, fasthttp.StatusInternalServerError, asFault(err).Message)
 		return

@@ -47,8 +47,20 @@ const parameterNumberMax = 32766
 // returns how many values the statement takes: ? is one more than the largest
 // number before, a name has the number of its first place.
 func Number(sql string) (numbered string, params int) {
+	numbered, params, _ = number(sql)
+	return numbered, params
+}
+
+// Parameters returns how many values a statement takes, and the numbers of
+// those that have names. A name includes its first sign, one of ":@$".
+func Parameters(sql string) (params int, names map[string]int) {
+	_, params, names = number(sql)
+	return params, names
+}
+
+func number(sql string) (numbered string, params int, names map[string]int) {
 	var b strings.Builder
-	names := map[string]int{}
+	names = map[string]int{}
 	for sql != "" {
 		n := skip(sql)
 		if n > 0 {
@@ -85,7 +97,7 @@ func Number(sql string) (numbered string, params int) {
 		b.WriteString(strconv.Itoa(number))
 		sql = sql[n:]
 	}
-	return b.String(), params
+	return b.String(), params, names
 }
 
 // parameter is the length of the parameter that sql begins with, 0 if none.
