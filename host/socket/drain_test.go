@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 	"testing"
@@ -119,6 +120,35 @@ func TestStats_SayHowConnectionsEnded(t *testing.T) {
 		}
 		if got := s.Stats(); got.Opened != want.Opened || got.Ended != want.Ended {
 			t.Errorf("stats are %+v, want %+v of %v", got, want, EndingNames)
+		}
+	})
+}
+
+// TestShutdown_TellsWhoComesTooLate: a socket whose handshake ends while the
+// server stops gets the close frame that the others got.
+func TestShutdown_TellsWhoComesTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := unpolled(Config{PingEvery: -1})
+		defer s.Close()
+		if err := s.Shutdown(t.Context(), 1012, "again soon"); err != nil {
+			t.Fatal(err)
+		}
+		for _, client := range []bool{false, true} {
+			offered := s.Offer(nil)
+			if client {
+				offered = s.OfferClient(nil)
+			}
+			server, peer := net.Pipe()
+			s.Attach(offered, server, nil)
+			want := closeFrame(1012, "again soon")
+			if client {
+				want = maskFrames(want)
+			}
+			got := make([]byte, len(want)+1)
+			n, err := io.ReadFull(peer, got)
+			if err != io.ErrUnexpectedEOF || n != len(want) || got[0] != want[0] || !client && string(got[:n]) != string(want) {
+				t.Fatalf("client %v: %x and %v, want %x and the end", client, got[:n], err, want)
+			}
 		}
 	})
 }

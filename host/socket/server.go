@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // inbounds holds the parsers that sockets borrow while they receive.
@@ -26,9 +27,10 @@ type Server struct {
 	wheel     *wheel
 	poll      *poller // nil where the system has none
 
-	mu      sync.Mutex
-	sockets map[uint64]*Socket // attached and not ended
-	empty   chan struct{}      // set by Shutdown and Close; closed when no socket is left
+	mu       sync.Mutex
+	sockets  map[uint64]*Socket // attached and not ended
+	empty    chan struct{}      // set by Shutdown and Close; closed when no socket is left
+	farewell []byte             // the close frame for who comes while the server stops
 }
 
 // New starts a server of sockets. Close stops it.
@@ -73,6 +75,9 @@ func (s *Server) Attach(k *Socket, c net.Conn, buffered []byte) {
 // waits until all have ended. When ctx ends first, the rest are cut off; Closed
 // has been called for each when it returns, and the error is ctx's.
 func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
+	s.mu.Lock()
+	s.farewell = closeFrame(code, reason)
+	s.mu.Unlock()
 	empty := s.stop()
 	s.drain(ctx, code, reason)
 	var err error
@@ -110,6 +115,21 @@ func (s *Server) stop() <-chan struct{} {
 		}
 	}
 	return s.empty
+}
+
+// turnAway closes a connection whose handshake came to its end while the
+// server stops: the peer hears why, as those before it did.
+func (s *Server) turnAway(c net.Conn, client bool) {
+	s.mu.Lock()
+	frame := s.farewell
+	s.mu.Unlock()
+	if frame != nil && c.SetDeadline(time.Now().Add(s.cfg.CloseDeadline)) == nil {
+		if client {
+			frame = maskFrames(frame)
+		}
+		_, _ = c.Write(frame) // it is closed in any case
+	}
+	_ = c.Close()
 }
 
 // cut ends the socket without a handshake.

@@ -211,7 +211,7 @@ func (k *Socket) attach(c net.Conn, buffered []byte) {
 		return
 	}
 	if k.attached = k.srv.add(k); !k.attached {
-		go c.Close()
+		go k.srv.turnAway(c, k.client)
 		k.finishLocked()
 		return
 	}
