@@ -122,7 +122,9 @@ func TestShutdown_ClosesAllAndWaits(t *testing.T) {
 		late, client := tcpPair(t)
 		r := newRecorder()
 		s.Attach(s.Offer(r), wrap(late), nil)
-		newPeer(t, client).wantEnd()
+		p := newPeer(t, client)
+		p.wantClose(CodeGoingAway)
+		p.wantEnd()
 		receive(t, r.ends, "end")
 	})
 }
