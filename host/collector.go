@@ -1,6 +1,7 @@
 package host
 
 import (
+	"runtime"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,6 +50,7 @@ var hostMetrics = []metric{
 	{name: "holdfast_socket_messages_out_total", help: "WebSocket messages sent.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().MessagesOut) }},
 	{name: "holdfast_socket_queued_bytes", help: "Bytes that wait for slow readers.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().QueuedBytes) }},
 	{name: "holdfast_socket_slow_closes_total", help: "Sockets closed with 1013.", kind: prometheus.CounterValue, value: func(h *Host) float64 { return float64(h.sockets.Stats().SlowCloses) }},
+	{name: "holdfast_goroutines", help: "Goroutines of the process.", kind: prometheus.GaugeValue, value: func(*Host) float64 { return float64(runtime.NumGoroutine()) }},
 	{name: "holdfast_storage_bytes", help: "Bytes of kv and SQL of all objects and D1 databases.", kind: prometheus.GaugeValue, value: func(h *Host) float64 { return float64(h.storage.Bytes()) }},
 	{name: "holdfast_storage_refusing", help: "1 while writes are refused: the disk is nearly full, or tables cannot be written.", kind: prometheus.GaugeValue, value: func(h *Host) float64 {
 		if h.storage.Failed() == nil && h.storage.DiskError() != nil {

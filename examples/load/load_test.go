@@ -1,4 +1,4 @@
-// Package load measures a host of its own process over HTTP:
+// The benchmarks measure a host of their own process over HTTP:
 //
 //	go test ./examples/load -run '^$' -bench . -benchtime 20000x
 //
@@ -6,7 +6,7 @@
 // in the test's process and is not counted. HOLDFAST_BENCH_URL and
 // HOLDFAST_BENCH_PID measure a server that runs already, and compare.sh does so
 // with workerd.
-package load
+package main
 
 import (
 	"fmt"
