@@ -177,6 +177,7 @@ var messageCodes = []struct{ part, code string }{
 	{"CHECK constraint failed", "SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)"},
 	{"FOREIGN KEY constraint failed", "SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)"},
 	{"constraint failed", "SQLITE_CONSTRAINT"},
+	{"cannot store ", "SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)"},
 	{"not authorized to use function", "SQLITE_ERROR"},
 	{"not authorized", "SQLITE_AUTH"},
 	{"is prohibited", "SQLITE_AUTH"},

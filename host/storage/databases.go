@@ -347,8 +347,11 @@ func (o *Object) configure(db *database) error {
 		return err
 	}
 	o.limitSQL(db)
-	if _, err := db.conn.Config(sqlite3.DBCONFIG_DEFENSIVE, true); err != nil {
-		return err
+	// The last two: "text" is a string where no column has the name.
+	for _, option := range []sqlite3.DBConfig{sqlite3.DBCONFIG_DEFENSIVE, sqlite3.DBCONFIG_DQS_DML, sqlite3.DBCONFIG_DQS_DDL} {
+		if _, err := db.conn.Config(option, true); err != nil {
+			return err
+		}
 	}
 	db.conn.SetInterrupt(db.guard)
 	return db.conn.SetAuthorizer(db.guard.authorize)

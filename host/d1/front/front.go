@@ -131,9 +131,14 @@ func (f *Front) account(ctx *fasthttp.RequestCtx, g grant, path string) bool {
 	return true
 }
 
-// named answers below /d1/{name}.
+// named answers below /d1/{name}. Where a client has cut the name off, the
+// token says it.
 func (f *Front) named(ctx *fasthttp.RequestCtx, g grant, path string) bool {
-	name, operation, found := strings.Cut(strings.TrimSuffix(path, "/"), "/")
+	path = strings.TrimSuffix(path, "/")
+	name, operation, found := strings.Cut(path, "/")
+	if g.database != "" && (name == "v2" || name == "v3") {
+		name, operation, found = g.database, path, true
+	}
 	isHrana := strings.HasPrefix(operation, "v2") || strings.HasPrefix(operation, "v3")
 	if !found || !isHrana && operation != "query" && operation != "execute" && operation != "dump" {
 		return false

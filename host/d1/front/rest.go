@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -48,7 +47,7 @@ type readReplication struct {
 // brief is a database in a list.
 func brief(d d1.Database) database {
 	return database{
-		UUID: d.UUID, Name: d.Name, Version: "production", CreatedAt: d.CreatedAt.UTC().Format(time.RFC3339Nano),
+		UUID: d.UUID, Name: d.Name, Version: "production", CreatedAt: d.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"),
 	}
 }
 

@@ -176,6 +176,7 @@ func TestTokens_AllowWhatTheyAreFor(t *testing.T) {
 		{"POST", base + "/query", write, 403, 200, 401, 0},
 		{"POST", "/d1/db/query", write, 500, 200, 401, 0},
 		{"POST", "/d1/db/v2/pipeline", `{"requests":[]}`, 200, 200, 401, 0},
+		{"POST", "/d1/v2/pipeline", `{"requests":[]}`, 200, 200, 401, 0},
 		{"POST", "/d1/other/v2/pipeline", `{"requests":[]}`, 403, 403, 401, 0},
 		{"POST", "/d1/other/query", `{"sql":"SELECT 1"}`, 403, 403, 401, 0},
 		{"POST", other + "/query", `{"sql":"SELECT 1"}`, 403, 403, 401, 0},
