@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/host/d1"
@@ -37,8 +38,23 @@ type d1App struct {
 
 // migration is the state of one database's migrations.
 type migration struct {
-	mu   sync.Mutex
-	done bool
+	mu         sync.Mutex
+	done       bool
+	generation uint64 // of the databases, when it was done
+}
+
+// d1Config is the databases' part of the configuration.
+func (h *Host) d1Config() d1.Config {
+	c := h.cfg.D1
+	out := d1.Config{
+		Engine: h.storage, Logger: h.cfg.Log, Clock: h.now, Scratch: h.cfg.DataDir, Relaxed: c.Relaxed,
+		QueryTimeout: seconds(h.cfg.Limits.D1Seconds), TransactionTimeout: seconds(c.TransactionSeconds), ImportTimeout: seconds(c.ImportSeconds),
+		OpenMax: c.OpenDatabases, QueueMax: c.Queue, ResultBytesMax: c.ResultMiB << 20, StatementsMax: c.Statements,
+	}
+	if c.HistoryDays != nil {
+		out.History, out.NoHistory = time.Duration(*c.HistoryDays)*24*time.Hour, *c.HistoryDays == 0
+	}
+	return out
 }
 
 func refusal(st abi.Status, flags uint8, format string, args ...any) error {
@@ -63,8 +79,8 @@ func (a *d1App) source(binding, name string) (database, d1.Source, error) {
 	return db, d1.Source{Name: name, URL: db.url, Token: db.token}, nil
 }
 
-// migrate brings a database up to date once; a failure is tried again with
-// the next statement.
+// migrate brings a database up to date once, and again where it may have been
+// deleted or restored since; a failure is tried again with the next statement.
 func (a *d1App) migrate(ctx context.Context, db database, src d1.Source) error {
 	if db.migrations == nil {
 		return nil
@@ -78,14 +94,15 @@ func (a *d1App) migrate(ctx context.Context, db database, src d1.Source) error {
 	a.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.done {
+	generation := a.host.Generation()
+	if m.done && m.generation == generation {
 		return nil
 	}
 	applied, err := a.host.Migrate(ctx, src, db.migrations, db.table)
 	if err != nil {
 		return err
 	}
-	m.done = true
+	m.done, m.generation = true, generation
 	if len(applied) > 0 {
 		a.log.Info("D1 migrations applied", "database", src.Name, "migrations", strings.Join(applied, ", "))
 	}

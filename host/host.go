@@ -62,6 +62,22 @@ type Config struct {
 	TLSCert, TLSKey string
 	AdminTokens     []string // "sha256:<hex>"
 	Limits          Limits
+	D1              D1Config
+}
+
+// D1Config is what the host configuration says of D1; zero fields have the
+// defaults of host/d1.
+type D1Config struct {
+	HistoryDays        *int     `json:"historyDays"` // 0 keeps none
+	Relaxed            []string `json:"relaxed"`     // databases without D1's limits; patterns with '*'
+	OpenDatabases      int      `json:"openDatabases"`
+	Queue              int      `json:"queue"` // queries that wait for one database
+	TransactionSeconds int      `json:"transactionSeconds"`
+	ImportSeconds      int      `json:"importSeconds"`
+	ResultMiB          int      `json:"resultMiB"`
+	Statements         int      `json:"statements"` // of one batch
+	Streams            int      `json:"streams"`    // of Hrana
+	StreamIdleSeconds  int      `json:"streamIdleSeconds"`
 }
 
 // Limits of the host; zero fields have the defaults of their layers.
@@ -176,7 +192,7 @@ func (h *Host) open(ctx context.Context) error {
 		h.clock = h.manual
 	}
 	h.crons = newCrons(h.clock, h.cfg.Log)
-	if h.d1, err = d1.New(d1.Config{Engine: h.storage, Logger: h.cfg.Log, QueryTimeout: seconds(h.cfg.Limits.D1Seconds), Scratch: h.cfg.DataDir, Clock: h.now}); err != nil {
+	if h.d1, err = d1.New(h.d1Config()); err != nil {
 		return err
 	}
 	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(h.cfg.CacheDir, "wazero"), Log: h.cfg.Log}); err != nil {
@@ -249,7 +265,9 @@ func (h *Host) listen() error {
 	if h.cfg.AdminAddr == AdminOff {
 		return nil
 	}
-	h.d1Front = front.New(front.Config{Host: h.d1})
+	h.d1Front = front.New(front.Config{
+		Host: h.d1, StreamsMax: h.cfg.D1.Streams, StreamIdle: seconds(h.cfg.D1.StreamIdleSeconds),
+	})
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(newCollector(h))
 	h.admin, err = admin.New(admin.Config{

@@ -30,7 +30,8 @@ type Host struct {
 	client *client
 
 	generation   atomic.Uint64
-	tokenChanges sync.Mutex // before everything else
+	remoteMark   atomic.Uint64 // of the last bookmark of a remote database
+	tokenChanges sync.Mutex    // before everything else
 
 	mu     sync.Mutex
 	open   map[Source]*database

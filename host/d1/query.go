@@ -39,17 +39,35 @@ type Result struct {
 }
 
 // Query runs statements as one transaction and returns when it is durable: on
-// an error nothing has happened. Without batch there is one statement. A
-// bookmark of an earlier answer needs no wait: a database has one copy. The
-// new bookmark is "" for a remote database.
+// an error nothing has happened. Without batch there is one statement.
+//
+// session is "", "first-unconstrained", "first-primary" or the bookmark of an
+// earlier answer, all of which one copy, as a local database is, meets at
+// once. A remote database is then asked for its latest state, unless session
+// is one of the first two. The new bookmark sorts after those before it.
 //
 // Query may be called from any goroutine; queries of one database run one
 // after the other.
-func (h *Host) Query(ctx context.Context, src Source, statements []Statement, batch bool, bookmark string) ([]Result, string, error) {
+func (h *Host) Query(ctx context.Context, src Source, statements []Statement, batch bool, session string) ([]Result, string, error) {
 	if !batch && len(statements) != 1 {
 		return nil, "", fault(KindInvalid, "a query that is no batch has one statement, not %d", len(statements))
 	}
-	return h.run(ctx, src, statements)
+	latest, err := sessionNeeds(session)
+	if err != nil {
+		return nil, "", err
+	}
+	return h.runSession(ctx, src, statements, latest)
+}
+
+// sessionNeeds reports whether a session must see the latest state.
+func sessionNeeds(session string) (latest bool, err error) {
+	switch {
+	case session == "", session == "first-unconstrained":
+		return false, nil
+	case session == "first-primary", bookmarkForm.MatchString(session):
+		return true, nil
+	}
+	return false, fault(KindInvalid, "invalid bookmark or constraint: %.80q", session)
 }
 
 // Exec runs the lines of sql, each a query without parameters, as one
@@ -66,8 +84,12 @@ func (h *Host) Exec(ctx context.Context, src Source, sql string) (count int, dur
 	return len(results), durationMs, err
 }
 
-// run is one turn of a database.
 func (h *Host) run(ctx context.Context, src Source, statements []Statement) ([]Result, string, error) {
+	return h.runSession(ctx, src, statements, false)
+}
+
+// runSession is one turn of a database.
+func (h *Host) runSession(ctx context.Context, src Source, statements []Statement, latest bool) ([]Result, string, error) {
 	statements, err := h.effective(statements)
 	if err != nil {
 		return nil, "", err
@@ -85,7 +107,7 @@ func (h *Host) run(ctx context.Context, src Source, statements []Statement) ([]R
 	done := func() error { return nil }
 	results, err := func() ([]Result, error) {
 		defer db.queue.leave()
-		results, durable, err := db.backend.transact(ctx, request{statements: statements, readOnly: src.ReadOnly})
+		results, durable, err := db.backend.transact(ctx, request{statements: statements, readOnly: src.ReadOnly, latest: latest})
 		if durable != nil {
 			done = durable
 		}

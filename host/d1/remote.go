@@ -19,7 +19,20 @@ type remote struct {
 	pool *sql.DB
 }
 
-func (r *remote) bookmark() string { return "" }
+// bookmark sorts after all before it, as long as the clock does not go back
+// over a restart. What it stands for is not in it: a session that has one
+// reads the latest state.
+func (r *remote) bookmark() string {
+	h := r.host
+	now := uint64(h.cfg.Clock().UnixMilli())
+	for {
+		last := h.remoteMark.Load()
+		next := max(now<<20, last+1)
+		if h.remoteMark.CompareAndSwap(last, next) {
+			return bookmarkText(next>>20, next&(1<<20-1))
+		}
+	}
+}
 
 func (r *remote) close() error { return r.pool.Close() }
 
@@ -32,7 +45,8 @@ type plan struct {
 }
 
 // transact sends a single statement as it is, and several between a BEGIN and
-// a COMMIT.
+// a COMMIT. A transaction that may write is the primary's: reads that must see
+// the latest state go into one.
 func (r *remote) transact(ctx context.Context, q request) (_ []Result, _ func() error, err error) {
 	defer func() {
 		if fault := recover(); fault != nil { // the client, on an answer that it did not expect
@@ -50,7 +64,7 @@ func (r *remote) transact(ctx context.Context, q request) (_ []Result, _ func() 
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	s := &session{conn: conn, budget: r.host.cfg.ResultBytesMax, limit: r.host.cfg.ResultBytesMax}
-	if len(plans) == 1 {
+	if len(plans) == 1 && !q.latest {
 		result, err := s.statement(ctx, plans[0])
 		return []Result{result}, nil, err
 	}

@@ -16,8 +16,8 @@ type hostFile struct {
 	Admin struct {
 		Tokens []string `json:"tokens"`
 	} `json:"admin"`
-	Limits host.Limits    `json:"limits"`
-	D1     map[string]any `json:"d1"`
+	Limits host.Limits     `json:"limits"`
+	D1     json.RawMessage `json:"d1"`
 }
 
 // readConfig reads the file, if there is one, into cfg.
@@ -39,8 +39,15 @@ func readConfig(path string, cfg *host.Config) error {
 	if err := d.Decode(&f); err != nil {
 		return usage("%s: %s; expected admin.tokens, limits.… and d1", path, strings.TrimPrefix(err.Error(), "json: "))
 	}
-	for k := range f.D1 {
-		return usage("%s: d1.%s is not a key that is read", path, k)
+	if len(f.D1) > 0 {
+		d := json.NewDecoder(bytes.NewReader(f.D1))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&cfg.D1); err != nil {
+			if _, key, ok := strings.Cut(err.Error(), "unknown field "); ok {
+				return usage("%s: d1.%s is not a key that is read", path, strings.Trim(key, `"`))
+			}
+			return usage("%s: d1: %s", path, strings.TrimPrefix(err.Error(), "json: "))
+		}
 	}
 	for i, t := range f.Admin.Tokens {
 		if len(t) != len("sha256:")+64 || !strings.HasPrefix(t, "sha256:") {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -17,6 +18,9 @@ import (
 type bench struct {
 	t     *testing.T
 	front *Front
+
+	mu    sync.Mutex // guards asked while a server runs
+	asked string     // the bodies that it has been sent
 }
 
 func newBench(t *testing.T) *bench {

@@ -31,6 +31,9 @@ func (b *bench) serve() (address string) {
 		b.t.Fatal(err)
 	}
 	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
+		b.mu.Lock()
+		b.asked += string(ctx.PostBody())
+		b.mu.Unlock()
 		if !b.front.Handle(ctx, true) {
 			ctx.SetStatusCode(fasthttp.StatusNotFound)
 		}
@@ -86,4 +89,39 @@ func TestRemote_OwnServer(t *testing.T) {
 		}
 	}
 	t.Logf("%d cases are equal, %d are not", equal, len(unlike))
+}
+
+// TestRemote_SessionsReadTheLatest: a session that has seen something asks the
+// primary, which a transaction that may write is sent to.
+func TestRemote_SessionsReadTheLatest(t *testing.T) {
+	b := newBench(t)
+	src := d1.Source{URL: b.serve() + "/d1/remote"}
+	last := ""
+	query := func(sql, session string) (asked string, err error) {
+		b.asked = ""
+		_, mark, err := b.front.host.Query(t.Context(), src, []d1.Statement{{SQL: sql}}, false, session)
+		if err == nil && mark <= last {
+			t.Errorf("%s: bookmark %s does not sort after %s", sql, mark, last)
+		}
+		last = max(last, mark)
+		return b.asked, err
+	}
+	for _, test := range []struct {
+		sql, session string
+		latest       bool
+	}{
+		{"CREATE TABLE t (a)", "", false}, {"SELECT 1", "", false}, {"SELECT 1", "first-unconstrained", false},
+		{"SELECT 1", "first-primary", true}, {"SELECT 1", "mark", true}, {"INSERT INTO t VALUES (1)", "mark", true},
+	} {
+		if test.session == "mark" {
+			test.session = last
+		}
+		asked, err := query(test.sql, test.session)
+		if err != nil || strings.Contains(asked, "BEGIN IMMEDIATE") != test.latest {
+			t.Errorf("%s in %q: %v, sent %s", test.sql, test.session, err, asked)
+		}
+	}
+	if _, err := query("SELECT 1", "nonsense"); err == nil || err.Error() != `invalid bookmark or constraint: "nonsense"` {
+		t.Errorf("a session of nonsense: %v", err)
+	}
 }

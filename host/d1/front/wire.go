@@ -2,7 +2,6 @@ package front
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -30,7 +29,7 @@ func (f *Front) wire(ctx *fasthttp.RequestCtx, src d1.Source, operation string) 
 		return
 	}
 	token := string(ctx.Request.Header.Peek(bookmarkHeader))
-	results, bookmark, err := f.host.Query(background(), src, statements, batch, wireBookmark(token))
+	results, bookmark, err := f.host.Query(background(), src, statements, batch, token)
 	if err != nil {
 		wireFailure(ctx, fasthttp.StatusInternalServerError, asFault(err).Message)
 		return
@@ -43,15 +42,6 @@ func (f *Front) wire(ctx *fasthttp.RequestCtx, src d1.Source, operation string) 
 		format = appendTable
 	}
 	answer(ctx, fasthttp.StatusOK, appendResults(nil, results, format))
-}
-
-// wireBookmark leaves out constraints, which a database with one copy always
-// meets.
-func wireBookmark(token string) string {
-	if strings.HasPrefix(token, "first-") {
-		return ""
-	}
-	return token
 }
 
 func wireStatements(body []byte) (_ []d1.Statement, batch bool, err error) {
