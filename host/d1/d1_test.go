@@ -415,7 +415,7 @@ func TestTimeout(t *testing.T) {
 	b := newBench(t, nil)
 	b.query("CREATE TABLE t (a)")
 	for _, sql := range []string{endless, "INSERT INTO t " + endless} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		_, _, err := b.host.Query(ctx, Source{Name: "db"}, []Statement{{SQL: sql}}, false, "")
 		cancel()
 		if fault := b.wantError(err, textTimeout, sql); fault.Kind != KindTimeout {

@@ -54,6 +54,7 @@ func commands() []command {
 		{"alarms", "list|run|forget", "set and dead alarms of a running host", alarms},
 		{"backup", "--to PATH", "copy all that a running host stores, or one namespace", backup},
 		{"restore", "--from PATH", "make a data directory from a backup, or import a namespace", restore},
+		{"d1", "execute|export|…", "D1 databases of a running host: " + d1Verbs, d1Command},
 		{"bench", "storage|engine", "measure the storage engine, or instances, on this machine", bench},
 		{"verify", "[--data DIR]", "check all that is stored", verify},
 		{"clock", "advance DURATION", "move the manual clock of a running host", clockCommand},
