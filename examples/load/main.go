@@ -1,7 +1,7 @@
 // Command load drives a running host. Its one command is soak:
 //
-//	go run . dev examples/load/soak/app &
-//	go run ./examples/load soak --pid $! --time 8m --objects 5000
+//	go build . && ./holdfast serve examples/load/soak/app &
+//	go run ./examples/load soak --pid $(pidof holdfast) --time 8m --objects 5000
 //
 // The benchmarks beside it start a host of their own.
 package main
