@@ -13,7 +13,7 @@ const Readme = "README.md"
 
 // commandWords are what a command line of the README may begin with.
 var commandWords = []string{
-	"go", "curl", "holdfast", "./holdfast", "cd", "git", "kill", "cat", "echo", "export", "npx", "wrangler", "websocat",
+	"go", "bash", "curl", "holdfast", "./holdfast", "cd", "git", "kill", "cat", "echo", "export", "npx", "wrangler", "websocat",
 	"docker", "systemctl", "sha256sum", "openssl", "printf", ".ci/run", "make", "mkdir", "cp", "tar", "jq",
 }
 
