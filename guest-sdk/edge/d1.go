@@ -26,6 +26,7 @@ type Stmt struct {
 	db    *D1
 	query string
 	args  []any
+	err   error // of BindNamed
 }
 
 // Bind is a new statement with parameters, by position.
@@ -131,6 +132,9 @@ func (d *D1) Batch(stmts ...*Stmt) ([]*Result, error) {
 func (d *D1) query(stmts []*Stmt, batch bool) ([]*Result, error) {
 	m := abi.D1QueryRequest{Event: d.in.current, Binding: d.binding, Name: d.name, Batch: batch}
 	for _, s := range stmts {
+		if s.err != nil {
+			return nil, s.err
+		}
 		vals, err := values(s.args)
 		if err != nil {
 			return nil, err

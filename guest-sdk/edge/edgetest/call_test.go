@@ -186,6 +186,28 @@ func TestD1_QueriesBatchesAndErrors(t *testing.T) {
 	})
 }
 
+func TestD1_NamedParameters(t *testing.T) {
+	w := world(t, edgetest.D1("DB", "main", migrations(t)))
+	must(t, w.Object("Probe", "a"), func(p *probe) error {
+		db := p.env.D1("DB")
+		var row struct{ A, B, C string }
+		stmt := db.Prepare("SELECT :a AS a, ':no' || @b AS b, :a || $c AS c -- :not\n/* @not */")
+		if _, err := stmt.BindNamed(map[string]any{"a": "1", "b": "2", "c": "3"}).First(&row); err != nil || row.A != "1" || row.B != ":no2" || row.C != "13" {
+			return fmt.Errorf("got %+v, %v", row, err)
+		}
+		for want, bad := range map[string]*edge.Stmt{
+			`no value for the parameter "b"`: stmt.BindNamed(map[string]any{"a": 1, "c": 1}),
+			`has no parameter "d"`:           stmt.BindNamed(map[string]any{"a": 1, "b": 1, "c": 1, "d": 1}),
+			`has a parameter without a name`: db.Prepare("SELECT :a, ?").BindNamed(map[string]any{"a": 1}),
+		} {
+			if _, err := db.Batch(bad); !errors.Is(err, edge.ErrInvalid) || !strings.Contains(err.Error(), want) {
+				return fmt.Errorf("want %s, got %v", want, err)
+			}
+		}
+		return nil
+	})
+}
+
 func TestFailD1_FailsTheNextCalls(t *testing.T) {
 	w := world(t, edgetest.D1("DB", "main", ""))
 	query := func(p *probe) error { _, err := p.env.D1("DB").Prepare("SELECT 1").Run(); return err }
