@@ -56,6 +56,31 @@ func TestTimeTravel(t *testing.T) {
 	}
 }
 
+func TestGeneration(t *testing.T) {
+	b := newBench(t, nil)
+	b.query("CREATE TABLE t (a)")
+	mark, err := b.host.Bookmark("db", Point{})
+	b.check(err)
+	var file bytes.Buffer
+	b.check(b.host.ExportFile("db", Point{}, &file))
+	last := b.host.Generation()
+	for what, change := range map[string]func() error{
+		"import":  func() error { return b.host.ImportFile(t.Context(), "other", &file) },
+		"restore": func() error { _, _, err := b.host.Restore(t.Context(), "db", Point{Bookmark: mark}); return err },
+	} {
+		b.check(change())
+		if now := b.host.Generation(); now == last {
+			t.Errorf("%s leaves the generation", what)
+		} else {
+			last = now
+		}
+	}
+	b.check(b.host.Delete(t.Context(), "db"))
+	if b.host.Generation() == last {
+		t.Error("delete leaves the generation")
+	}
+}
+
 func TestTimeTravel_Refusals(t *testing.T) {
 	b := newBench(t, nil)
 	b.query("CREATE TABLE t (a)")
