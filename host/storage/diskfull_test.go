@@ -120,9 +120,10 @@ func TestSmallDisk(t *testing.T) {
 }
 
 // fillToTheMarks: writes are refused in time, deleting makes room, and all
-// goes on without a restart.
+// goes on without a restart. The hard mark is far below the soft one: a
+// compaction holds what it reads and what it writes for a while.
 func fillToTheMarks(t *testing.T, dir string) {
-	e, err := Open(Config{Dir: dir, Logger: quiet(), MemTableBytes: 2 << 20, DiskFreeBytesSoft: 40 << 20, DiskFreeBytesHard: 16 << 20})
+	e, err := Open(Config{Dir: dir, Logger: quiet(), MemTableBytes: 2 << 20, DiskFreeBytesSoft: 40 << 20, DiskFreeBytesHard: 2 << 20})
 	must(t, err)
 	objects := 0
 	for ; ; objects++ {
