@@ -3,15 +3,16 @@
 package edge
 
 import (
+	"runtime"
+
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/internal/bridge"
-	"runtime"
 )
 
 // warm runs what the first events of every instance run, on an instance that
 // nobody sees. The host ticks a guest once before it captures it: what is
 // allocated and grown here is part of the image, and no object does it again.
-// There is no collection: it would leave work that each object then did.
+// The collection comes first: after it, it would leave work to each object.
 func warm() {
 	slack = make([]byte, slackBytes)
 	slack = nil
