@@ -49,7 +49,7 @@ func (g *guest) Complete(op uint32, st abi.Status, payload []byte) error {
 // Tick is object.Guest's.
 func (g *guest) Tick() error { return timeout(g.in.Tick()) }
 
-// timeout gives the watchdog's trap its status.
+// timeout gives the trap of a guest that ran for too long its status.
 func timeout(err error) error {
 	var t *engine.Trap
 	if err != nil && errors.As(err, &t) && t.Kind == engine.TrapTime {
