@@ -6,15 +6,16 @@ import (
 	"strconv"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 // post appends one event.
 func (r *Room) post(req *edge.Request) (*edge.Response, error) {
-	f, err := parse(req.Body)
+	f, err := rest.Parse(req.Body)
 	if err != nil {
 		return nil, err
 	}
-	in, err := f.entryOf("")
+	in, err := entryOf(f, "")
 	if err != nil {
 		return nil, err
 	}
@@ -31,29 +32,29 @@ func (r *Room) post(req *edge.Request) (*edge.Response, error) {
 
 // postBatch appends events as one: all or none, with consecutive seqs.
 func (r *Room) postBatch(req *edge.Request) (*edge.Response, error) {
-	f, err := parse(req.Body)
+	f, err := rest.Parse(req.Body)
 	if err != nil {
 		return nil, err
 	}
-	raws, err := f.list("events")
+	raws, err := f.List("events")
 	if err != nil {
 		return nil, err
 	}
 	if len(raws) == 0 {
-		return nil, bad("events must not be empty")
+		return nil, rest.Bad("events must not be empty")
 	}
 	if len(raws) > BatchMax {
-		return nil, tooLarge("events has " + strconv.Itoa(len(raws)) + " entries, at most 500 are taken")
+		return nil, rest.TooLarge("events has " + strconv.Itoa(len(raws)) + " entries, at most 500 are taken")
 	}
 	entries := make([]entry, len(raws))
 	for i, raw := range raws {
-		var ef fields
+		var ef rest.Fields
 		if json.Unmarshal(raw, &ef) != nil || ef == nil {
-			return nil, bad("events[" + strconv.Itoa(i) + "] must be an object")
+			return nil, rest.Bad("events[" + strconv.Itoa(i) + "] must be an object")
 		}
-		if entries[i], err = ef.entryOf(""); err != nil {
-			p := err.(*problem)
-			return nil, &problem{p.status, p.code, "events[" + strconv.Itoa(i) + "]." + p.message}
+		if entries[i], err = entryOf(ef, ""); err != nil {
+			p := err.(*rest.Problem)
+			return nil, rest.Refuse(p.Status, p.Code, "events["+strconv.Itoa(i)+"]."+p.Message)
 		}
 	}
 	return r.appendAll(entries)
@@ -96,13 +97,13 @@ func (r *Room) append(in entry) (e Event, fresh bool, err error) {
 	if err := r.store(&e); err != nil {
 		return e, false, err
 	}
-	if err := r.due(); err != nil {
+	if err := r.pump.Due(); err != nil {
 		return e, false, err
 	}
 	m := edge.Message{Data: e.appendFrame(nil, r.meta.ID)}
 	r.missed.Add(e.Seq, m)
 	r.state.Broadcast(m, r.exceptBehind()...)
-	r.outbox.kick(r)
+	r.pump.Kick()
 	return e, true, nil
 }
 
@@ -157,7 +158,7 @@ func (r *Room) event(seq int64) (Event, error) {
 		return Event{}, err
 	}
 	if !ok {
-		return Event{}, notFound("the first event of this key is past its retention")
+		return Event{}, rest.NotFound("the first event of this key is past its retention")
 	}
 	return eventOf(eventKey(seq), b)
 }

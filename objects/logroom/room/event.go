@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 // Limits of what a client may send.
@@ -83,21 +84,21 @@ func eventID(logID string, seq int64) string { return logID + ":" + strconv.Form
 // search shows it.
 func (e *Event) appendJSON(b []byte, logID string, logName *string) []byte {
 	b = append(b, `{"id":`...)
-	b = appendString(b, eventID(logID, e.Seq))
+	b = rest.AppendString(b, eventID(logID, e.Seq))
 	b = append(b, `,"logId":`...)
-	b = appendString(b, logID)
+	b = rest.AppendString(b, logID)
 	b = append(b, `,"seq":`...)
 	b = strconv.AppendInt(b, e.Seq, 10)
 	b = append(b, `,"authorId":`...)
-	b = appendString(b, e.AuthorID)
+	b = rest.AppendString(b, e.AuthorID)
 	b = append(b, `,"content":`...)
-	b = appendString(b, e.Content)
+	b = rest.AppendString(b, e.Content)
 	b = append(b, `,"createdAt":"`...)
-	b = appendTime(b, e.CreatedAt)
+	b = rest.AppendTime(b, e.CreatedAt)
 	b = append(b, '"')
 	if logName != nil {
 		b = append(b, `,"logName":`...)
-		b = appendString(b, *logName)
+		b = rest.AppendString(b, *logName)
 	}
 	return append(b, '}')
 }
@@ -107,21 +108,4 @@ func (e *Event) appendFrame(b []byte, logID string) []byte {
 	b = append(b, `{"type":"event","event":`...)
 	b = e.appendJSON(b, logID, nil)
 	return append(b, '}')
-}
-
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
-func appendTime(b []byte, ms int64) []byte {
-	return time.UnixMilli(ms).UTC().AppendFormat(b, timeLayout)
-}
-
-func timeText(ms int64) string { return string(appendTime(nil, ms)) }
-
-// parseTime reads RFC 3339 and answers milliseconds.
-func parseTime(s string) (int64, error) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return 0, err
-	}
-	return t.UnixMilli(), nil
 }

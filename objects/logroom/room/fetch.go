@@ -4,20 +4,21 @@ import (
 	"strings"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 // Fetch answers a request about this log.
 func (r *Room) Fetch(req *edge.Request) (*edge.Response, error) {
-	id, rest, _ := strings.Cut(strings.TrimPrefix(req.Path(), "/logs/"), "/")
-	if rest == "ws" && req.Method == "GET" {
+	id, path, _ := strings.Cut(strings.TrimPrefix(req.Path(), "/logs/"), "/")
+	if path == "ws" && req.Method == "GET" {
 		return r.connect(req, id)
 	}
 	if !validID(id) {
-		return failed(notFound("there is no such log"))
+		return rest.Failed(rest.NotFound("there is no such log"))
 	}
-	resp, err := r.answer(req, rest)
+	resp, err := r.answer(req, path)
 	if err != nil {
-		return failed(err)
+		return rest.Failed(err)
 	}
 	return resp, nil
 }
@@ -39,28 +40,28 @@ var calls = map[string]call{
 	"PUT import":         {false, true, (*Room).importLines},
 }
 
-func (r *Room) answer(req *edge.Request, rest string) (*edge.Response, error) {
-	c, ok := calls[req.Method+" "+rest]
+func (r *Room) answer(req *edge.Request, path string) (*edge.Response, error) {
+	c, ok := calls[req.Method+" "+path]
 	if !ok {
-		if rest == "ws" {
-			return nil, &problem{426, "upgrade_required", "this path speaks WebSocket"}
+		if path == "ws" {
+			return nil, rest.Refuse(426, "upgrade_required", "this path speaks WebSocket")
 		}
 		for known := range calls {
-			if _, path, _ := strings.Cut(known, " "); path == rest {
-				return nil, &problem{405, "method_not_allowed", req.Method + " is not for this path"}
+			if _, p, _ := strings.Cut(known, " "); p == path {
+				return nil, rest.Refuse(405, "method_not_allowed", req.Method+" is not for this path")
 			}
 		}
-		return nil, notFound("no such path")
+		return nil, rest.NotFound("no such path")
 	}
-	who, err := r.who(bearer(req))
+	who, err := r.who(rest.Bearer(req))
 	if err != nil {
 		return nil, err
 	}
 	if !(c.secret && who.secret || c.owner && who.owner) {
 		if c.owner {
-			return nil, forbidden("this call needs the owner key of the log's namespace")
+			return nil, rest.Forbidden("this call needs the owner key of the log's namespace")
 		}
-		return nil, forbidden("this call needs the log's secret")
+		return nil, rest.Forbidden("this call needs the log's secret")
 	}
 	return c.do(r, req)
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/edgetest"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 // app is the directory of the app's configuration.
@@ -15,7 +17,7 @@ const app = ".."
 const acmeKey = "owner-key-of-acme"
 
 func ownerKeys() edgetest.Option {
-	return edgetest.Var("OWNER_KEYS", `{"acme":"`+hash(acmeKey)+`"}`)
+	return edgetest.Var("OWNER_KEYS", `{"acme":"`+rest.Hash(acmeKey)+`"}`)
 }
 
 func newWorld(t *testing.T, o ...edgetest.Option) *edgetest.World {

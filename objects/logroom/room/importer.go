@@ -6,16 +6,17 @@ import (
 	"strconv"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 // importLines takes a history from an older store: JSON lines with seq from 1
 // without gaps, all or none.
 func (r *Room) importLines(req *edge.Request) (*edge.Response, error) {
 	if r.head > 0 {
-		return nil, conflict("the log has events already")
+		return nil, rest.Conflict("the log has events already")
 	}
 	if len(req.Body) > ImportBytesMax {
-		return nil, tooLarge("the import is over 64 MiB")
+		return nil, rest.TooLarge("the import is over 64 MiB")
 	}
 	events, unordered, err := parseLines(req.Body)
 	if err != nil {
@@ -37,10 +38,10 @@ func (r *Room) importLines(req *edge.Request) (*edge.Response, error) {
 	for i := range events {
 		r.state.Broadcast(edge.Message{Data: events[i].appendFrame(nil, r.meta.ID)}, r.exceptBehind()...)
 	}
-	if err := r.due(); err != nil {
+	if err := r.pump.Due(); err != nil {
 		return nil, err
 	}
-	r.outbox.kick(r)
+	r.pump.Kick()
 	return edge.JSON(200, map[string]int64{"imported": int64(len(events)), "headSeq": r.head}), nil
 }
 
@@ -56,8 +57,8 @@ func parseLines(body []byte) (events []Event, unordered bool, err error) {
 		}
 		e, err := parseLine(text, int64(len(events)+1))
 		if err != nil {
-			p := err.(*problem)
-			return nil, false, &problem{p.status, p.code, "line " + strconv.Itoa(line) + ": " + p.message}
+			p := err.(*rest.Problem)
+			return nil, false, rest.Refuse(p.Status, p.Code, "line "+strconv.Itoa(line)+": "+p.Message)
 		}
 		if n := len(events); n > 0 && e.CreatedAt < events[n-1].CreatedAt {
 			unordered = true
@@ -68,27 +69,27 @@ func parseLines(body []byte) (events []Event, unordered bool, err error) {
 }
 
 func parseLine(text []byte, want int64) (e Event, err error) {
-	f, err := parse(text)
+	f, err := rest.Parse(text)
 	if err != nil {
 		return e, err
 	}
-	if e.Seq, err = f.number("seq"); err != nil {
+	if e.Seq, err = f.Number("seq"); err != nil {
 		return e, err
 	}
 	if e.Seq != want {
-		return e, bad("seq is " + strconv.FormatInt(e.Seq, 10) + ", expected " + strconv.FormatInt(want, 10))
+		return e, rest.Bad("seq is " + strconv.FormatInt(e.Seq, 10) + ", expected " + strconv.FormatInt(want, 10))
 	}
-	in, err := f.entryOf("")
+	in, err := entryOf(f, "")
 	if err != nil {
 		return e, err
 	}
 	e.AuthorID, e.Content = in.author, in.content
 	var at string
-	if !f.has("createdAt") || json.Unmarshal(f["createdAt"], &at) != nil {
-		return e, bad("createdAt must be a time such as 2026-11-22T08:00:00.123Z")
+	if !f.Has("createdAt") || json.Unmarshal(f["createdAt"], &at) != nil {
+		return e, rest.Bad("createdAt must be a time such as 2026-11-22T08:00:00.123Z")
 	}
-	if e.CreatedAt, err = parseTime(at); err != nil {
-		return e, bad("createdAt must be a time such as 2026-11-22T08:00:00.123Z")
+	if e.CreatedAt, err = rest.ParseTime(at); err != nil {
+		return e, rest.Bad("createdAt must be a time such as 2026-11-22T08:00:00.123Z")
 	}
 	return e, nil
 }

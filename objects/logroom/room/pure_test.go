@@ -1,13 +1,13 @@
 package room
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"net/url"
 	"strings"
 	"testing"
-	"unicode/utf8"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 func TestValidID(t *testing.T) {
@@ -22,7 +22,7 @@ func TestValidID(t *testing.T) {
 }
 
 func TestOwners_WhoMayDoWhat(t *testing.T) {
-	declared := owners{keys: map[string]string{"acme": hash("k"), "upper": strings.ToUpper(hash("k"))[:7] + hash("k")[7:]}}
+	declared := owners{keys: map[string]string{"acme": rest.Hash("k"), "upper": strings.ToUpper(rest.Hash("k"))[:7] + rest.Hash("k")[7:]}}
 	open := declared
 	open.open = true
 	for _, c := range []struct {
@@ -35,7 +35,7 @@ func TestOwners_WhoMayDoWhat(t *testing.T) {
 		{"the owner", declared, "acme", "k", "", ""},
 		{"no token", declared, "acme", "", "unauthorized", "unauthorized"},
 		{"a wrong one", declared, "acme", "x", "forbidden", "forbidden"},
-		{"its own hash", declared, "acme", hash("k"), "forbidden", "forbidden"},
+		{"its own hash", declared, "acme", rest.Hash("k"), "forbidden", "forbidden"},
 		{"undeclared in serve", declared, "free", "k", "forbidden", "forbidden"},
 		{"undeclared in dev", open, "free", "", "", "unauthorized"},
 		{"undeclared in dev, with a token", open, "free", "k", "", "forbidden"},
@@ -51,46 +51,11 @@ func TestOwners_WhoMayDoWhat(t *testing.T) {
 }
 
 func codeOf(err error) string {
-	var p *problem
+	var p *rest.Problem
 	if errors.As(err, &p) {
-		return p.code
+		return p.Code
 	}
 	return ""
-}
-
-func TestFields_TypesAndLengths(t *testing.T) {
-	for _, c := range []struct {
-		body string
-		read func(f fields) error
-		code string
-		says string
-	}{
-		{`{"s":"x"}`, func(f fields) error { _, err := f.text("s", 1, false); return err }, "", ""},
-		{`{}`, func(f fields) error { _, err := f.text("s", 1, false); return err }, "bad_request", "s is missing"},
-		{`{}`, func(f fields) error { _, err := f.text("s", 1, true); return err }, "", ""},
-		{`{"s":null}`, func(f fields) error { _, err := f.text("s", 1, true); return err }, "", ""},
-		{`{"s":""}`, func(f fields) error { _, err := f.text("s", 1, true); return err }, "bad_request", "s must not be empty"},
-		{`{"s":3}`, func(f fields) error { _, err := f.text("s", 1, false); return err }, "bad_request", "s must be a string"},
-		{`{"s":"ä"}`, func(f fields) error { _, err := f.text("s", 1, false); return err }, "too_large", "s is over 1 bytes"},
-		{`{"n":3}`, func(f fields) error { _, err := f.number("n"); return err }, "", ""},
-		{`{"n":3.5}`, func(f fields) error { _, err := f.number("n"); return err }, "bad_request", "n must be a whole number"},
-		{`{"n":"3"}`, func(f fields) error { _, err := f.number("n"); return err }, "bad_request", "n must be a whole number"},
-		{`{"l":[1]}`, func(f fields) error { _, err := f.list("l"); return err }, "", ""},
-		{`{"l":{}}`, func(f fields) error { _, err := f.list("l"); return err }, "bad_request", "l must be an array"},
-	} {
-		f, err := parse([]byte(c.body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.read(f); codeOf(err) != c.code || err != nil && !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v, want %s %q", c.body, err, c.code, c.says)
-		}
-	}
-	for _, body := range []string{``, `[]`, `null`, `"x"`, `{`, "{\"a\":\"\xff\"}"} {
-		if _, err := parse([]byte(body)); codeOf(err) != "bad_request" {
-			t.Errorf("%q: %v", body, err)
-		}
-	}
 }
 
 func TestEvent_RecordRoundTrip(t *testing.T) {
@@ -111,57 +76,6 @@ func TestEvent_RecordRoundTrip(t *testing.T) {
 	}
 	if eventKey(9) >= eventKey(10) || eventKey(255) >= eventKey(256) {
 		t.Error("keys are not in the order of seqs")
-	}
-}
-
-func FuzzAppendString(f *testing.F) {
-	f.Add("plain")
-	f.Add("\"\\\n\r\t\x00\x1f\u2028ä😀")
-	f.Fuzz(func(t *testing.T, s string) {
-		if !utf8.ValidString(s) {
-			return
-		}
-		var got string
-		if err := json.Unmarshal(appendString(nil, s), &got); err != nil || got != s {
-			t.Fatalf("%q became %q, %v", s, got, err)
-		}
-	})
-}
-
-func TestCursor_RoundTripAndRefusals(t *testing.T) {
-	for _, c := range []cursor{{}, {At: 1 << 60, ID: "a", Seq: 7}, {At: -1, ID: "é\""}} {
-		got, ok, err := queryCursor(url.Values{"cursor": {c.String()}})
-		if got != c || !ok || err != nil {
-			t.Errorf("%+v became %+v, %v, %v", c, got, ok, err)
-		}
-	}
-	for _, bad := range []string{"!", "e30x", "AAAA"} {
-		if _, _, err := queryCursor(url.Values{"cursor": {bad}}); codeOf(err) != "bad_request" {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
-}
-
-func TestQueryTime_BoundsStayExclusive(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		up   bool
-		want int64
-	}{
-		{"1970-01-01T00:00:00Z", false, 0},
-		{"1970-01-01T00:00:00.001Z", true, 1},
-		{"1970-01-01T00:00:00.0005Z", false, 0},
-		{"1970-01-01T00:00:00.0005Z", true, 1},
-		{"1970-01-01T01:00:00+01:00", false, 0},
-	} {
-		if ms, ok, err := queryTime(url.Values{"d": {c.text}}, "d", c.up); ms != c.want || !ok || err != nil {
-			t.Errorf("%s up %v: %d, %v, want %d", c.text, c.up, ms, err, c.want)
-		}
-	}
-	for _, bad := range []string{"yesterday", "2026-13-01T00:00:00Z", "2026-01-01", "2026-01-01 00:00:00Z"} {
-		if _, _, err := queryTime(url.Values{"d": {bad}}, "d", false); codeOf(err) != "bad_request" {
-			t.Errorf("%s: %v", bad, err)
-		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 // reading is a parsed read of the log.
@@ -23,13 +24,13 @@ type reading struct {
 }
 
 func readingOf(q url.Values) (rd reading, err error) {
-	if rd.after, err = queryNumber(q, "afterSeq", 0, 0, math.MaxInt64-1); err != nil {
+	if rd.after, err = rest.QueryNumber(q, "afterSeq", 0, 0, math.MaxInt64-1); err != nil {
 		return rd, err
 	}
-	if rd.before, err = queryNumber(q, "beforeSeq", math.MaxInt64, 0, math.MaxInt64); err != nil {
+	if rd.before, err = rest.QueryNumber(q, "beforeSeq", math.MaxInt64, 0, math.MaxInt64); err != nil {
 		return rd, err
 	}
-	limit, err := queryNumber(q, "limit", ReadLimitDefault, 1, ReadLimitMax)
+	limit, err := rest.QueryNumber(q, "limit", ReadLimitDefault, 1, ReadLimitMax)
 	if err != nil {
 		return rd, err
 	}
@@ -39,13 +40,13 @@ func readingOf(q url.Values) (rd reading, err error) {
 	case "desc":
 		rd.desc = true
 	default:
-		return rd, bad("order must be asc or desc")
+		return rd, rest.Bad("order must be asc or desc")
 	}
 	rd.author, rd.contains = q.Get("authorId"), q.Get("contentContains")
-	if rd.afterMs, rd.hasAfter, err = queryTime(q, "afterDate", false); err != nil {
+	if rd.afterMs, rd.hasAfter, err = rest.QueryTime(q, "afterDate", false); err != nil {
 		return rd, err
 	}
-	rd.beforeMs, rd.hasBefore, err = queryTime(q, "beforeDate", true)
+	rd.beforeMs, rd.hasBefore, err = rest.QueryTime(q, "beforeDate", true)
 	return rd, err
 }
 
@@ -66,7 +67,7 @@ const scanMax = 2000
 // where its indexes find the few that match among many, and what it does not
 // have yet is added from the room, so that a reader sees its own writes.
 func (r *Room) read(req *edge.Request) (*edge.Response, error) {
-	q, err := query(req)
+	q, err := rest.Query(req)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func (r *Room) read(req *edge.Request) (*edge.Response, error) {
 	if rd.filtered() && min(rd.before, r.head)-rd.after > scanMax {
 		events, err = r.merged(&rd, q)
 		if !r.alive() {
-			return nil, notFound("there is no such log")
+			return nil, rest.NotFound("there is no such log")
 		}
 	} else {
 		events, err = r.scan(&rd, rd.after, rd.before, rd.limit+1)
@@ -104,7 +105,7 @@ func (r *Room) page(events []Event, limit int) *edge.Response {
 	}
 	b = append(b, `],"headSeq":`...)
 	b = strconv.AppendInt(b, r.head, 10)
-	b = append(append(b, `,"epoch":`...), appendString(nil, r.meta.Epoch)...)
+	b = append(append(b, `,"epoch":`...), rest.AppendString(nil, r.meta.Epoch)...)
 	b = append(b, `,"hasMore":`...)
 	return edge.JSONBytes(200, append(strconv.AppendBool(b, more), '}'))
 }
@@ -135,7 +136,7 @@ func ifZero(n, other int) int {
 // merged reads matching events from D1 up to what it had when the read began,
 // and the rest from the room. With D1 down the room answers all.
 func (r *Room) merged(rd *reading, q url.Values) ([]Event, error) {
-	mark, limit := r.outbox.state.Delivered, rd.limit+1
+	mark, limit := r.index.Delivered, rd.limit+1
 	var tail []Event
 	var err error
 	if rd.desc {

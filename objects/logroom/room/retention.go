@@ -43,15 +43,15 @@ func (r *Room) retain() error {
 		if err := r.remember(); err != nil {
 			return err
 		}
-		r.outbox.state.Purged = max(r.outbox.state.Purged, purged)
-		r.outbox.state.PurgeDue = cutoff
+		r.index.Purged = max(r.index.Purged, purged)
+		r.index.PurgeDue = cutoff
 	}
-	r.outbox.state.RetainAt = now.Add(retainEvery).UnixMilli()
-	return r.outbox.save(r)
+	r.index.RetainAt = now.Add(retainEvery).UnixMilli()
+	return r.saveIndex()
 }
 
 // purgeD1 deletes from D1 what retain has deleted here.
 func (r *Room) purgeD1(db *edge.D1) error {
-	_, err := db.Prepare("DELETE FROM log_events WHERE log_id = ? AND created_at < ?").Bind(r.meta.ID, r.outbox.state.PurgeDue).Run()
+	_, err := db.Prepare("DELETE FROM log_events WHERE log_id = ? AND created_at < ?").Bind(r.meta.ID, r.index.PurgeDue).Run()
 	return err
 }

@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/outbox"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 // Keys of the room's storage beside its events.
 const (
-	metaKey = "meta"   // Meta
-	headKey = "head"   // int64: the last seq given; never falls
-	edgeKey = "outbox" // outboxState
+	metaKey  = "meta"   // Meta
+	headKey  = "head"   // int64: the last seq given; never falls
+	indexKey = "outbox" // index
 )
 
 // Meta is what a log is. A deleted log keeps Deleted and its namespace, so
@@ -50,7 +52,8 @@ type Room struct {
 	recent  []Event        // the newest events, the last one is head
 	held    int            // bytes of recent
 	missed  *edge.Recovery // their frames, for clients that come back
-	outbox  outbox
+	index   index
+	pump    *outbox.Pump
 	authors map[string]*author
 	behind  map[uint64]*hydration // sockets that do not have all history yet
 }
@@ -73,7 +76,7 @@ func New(s *edge.State, env *edge.Env) (*Room, error) {
 	if r.head, _, err = edge.Get[int64](s.Storage.KV, headKey); err != nil {
 		return nil, err
 	}
-	if err := r.outbox.load(r); err != nil {
+	if err := r.openIndex(); err != nil {
 		return nil, err
 	}
 	r.forget()
@@ -136,11 +139,17 @@ func (r *Room) Create(c creation) (created, error) {
 	}
 	r.meta = m
 	r.forget()
-	r.outbox.state = outboxState{MetaDue: true}
-	if err := r.outbox.save(r); err != nil {
+	if err := r.openIndex(); err != nil {
 		return created{}, err
 	}
-	if err := r.due(); err != nil {
+	r.index.MetaDue = true
+	if m.RetentionDays != nil {
+		r.index.RetainAt = r.state.Now().Add(retainEvery).UnixMilli()
+	}
+	if err := r.saveIndex(); err != nil {
+		return created{}, err
+	}
+	if err := r.pump.Due(); err != nil {
 		return created{}, err
 	}
 	r.settle()
@@ -153,7 +162,7 @@ const settleMax = time.Second
 
 // settle starts the outbox and waits a little for it.
 func (r *Room) settle() {
-	done := r.outbox.kick(r)
+	done := r.pump.Kick()
 	t := time.NewTimer(settleMax)
 	defer t.Stop()
 	select {
@@ -169,14 +178,14 @@ type credential struct{ secret, owner bool }
 // nothing at all.
 func (r *Room) who(token string) (credential, error) {
 	if token == "" {
-		return credential{}, unauthorized()
+		return credential{}, rest.Unauthorized()
 	}
 	if !r.alive() {
-		return credential{}, notFound("there is no such log")
+		return credential{}, rest.NotFound("there is no such log")
 	}
-	c := credential{secret: equal(r.meta.SecretHash, hash(token)), owner: r.owners.owns(r.meta.OwnerNamespace, token)}
+	c := credential{secret: rest.Equal(r.meta.SecretHash, rest.Hash(token)), owner: r.owners.owns(r.meta.OwnerNamespace, token)}
 	if !c.secret && !c.owner {
-		return c, forbidden("the token is not this log's secret nor its owner's key")
+		return c, rest.Forbidden("the token is not this log's secret nor its owner's key")
 	}
 	return c, nil
 }
@@ -185,16 +194,16 @@ func (r *Room) who(token string) (credential, error) {
 func (r *Room) describe() *edge.Response {
 	m := r.meta
 	return edge.JSON(200, map[string]any{
-		"id": m.ID, "name": m.Name, "ownerNamespace": m.OwnerNamespace, "createdAt": timeText(m.CreatedAt), "retentionDays": m.RetentionDays,
+		"id": m.ID, "name": m.Name, "ownerNamespace": m.OwnerNamespace, "createdAt": rest.TimeText(m.CreatedAt), "retentionDays": m.RetentionDays,
 		"headSeq": r.head, "epoch": m.Epoch, "connections": len(r.state.WebSockets()),
 	})
 }
 
 // rotate makes a new secret; open sockets stay.
 func (r *Room) rotate() (*edge.Response, error) {
-	secret := newToken(r.state.Rand)
+	secret := rest.NewToken(r.state.Rand)
 	m := *r.meta
-	m.SecretHash = hash(secret)
+	m.SecretHash = rest.Hash(secret)
 	if err := edge.Put(r.kv(), metaKey, m); err != nil {
 		return nil, err
 	}
@@ -211,11 +220,11 @@ func (r *Room) remove() (*edge.Response, error) {
 		return nil, err
 	}
 	r.meta = &m
-	r.outbox.state.DeleteDue = true
-	if err := r.outbox.save(r); err != nil {
+	r.index.DeleteDue = true
+	if err := r.saveIndex(); err != nil {
 		return nil, err
 	}
-	if err := r.due(); err != nil {
+	if err := r.pump.Due(); err != nil {
 		return nil, err
 	}
 	r.state.Broadcast(edge.TextMessage(`{"type":"deleted"}`))
@@ -234,15 +243,10 @@ func (r *Room) Alarm(edge.AlarmInfo) error {
 	if r.meta == nil {
 		return nil
 	}
-	r.outbox.alarmAt = 0
-	if r.alive() && r.meta.RetentionDays != nil && r.state.Now().UnixMilli() >= r.outbox.state.RetainAt {
+	if r.alive() && r.index.RetainAt != 0 && r.state.Now().UnixMilli() >= r.index.RetainAt {
 		if err := r.retain(); err != nil {
 			return fmt.Errorf("retention: %w", err)
 		}
 	}
-	if r.outbox.pending(r) {
-		r.outbox.retryAt = 0
-		r.outbox.kick(r)
-	}
-	return r.due()
+	return r.pump.Alarm()
 }

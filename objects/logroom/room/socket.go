@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 // Close codes of the contract.
@@ -67,13 +68,13 @@ type joining struct {
 func (r *Room) connect(req *edge.Request, id string) (*edge.Response, error) {
 	ws, ok := req.Upgrade()
 	if !ok {
-		return failed(&problem{426, "upgrade_required", "this path speaks WebSocket"})
+		return rest.Failed(rest.Refuse(426, "upgrade_required", "this path speaks WebSocket"))
 	}
 	j := r.join(req, id)
 	if err := r.state.AcceptWebSocket(ws); err != nil {
 		var e *edge.Error
 		if errors.As(err, &e) && e.Code == edge.ErrTooLarge.(*edge.Error).Code {
-			return failed(&problem{503, "overloaded", "the log has as many connections as it may have"})
+			return rest.Failed(rest.Refuse(503, "overloaded", "the log has as many connections as it may have"))
 		}
 		return nil, err
 	}
@@ -89,11 +90,11 @@ func (r *Room) connect(req *edge.Request, id string) (*edge.Response, error) {
 // join decides what becomes of a socket.
 func (r *Room) join(req *edge.Request, id string) joining {
 	j := joining{after: -1}
-	token, speaks := offered(req)
+	token, speaks := rest.Offered(req, protocol, protocolBearer)
 	if speaks {
 		j.protocol = protocol
 	}
-	if t := bearer(req); t != "" {
+	if t := rest.Bearer(req); t != "" {
 		token = t
 	}
 	refuse := func(code int, reason string) joining {
@@ -128,7 +129,7 @@ func (j *joining) read(q url.Values) string {
 		return "authorId is over 256 bytes"
 	}
 	if q.Has("afterSeq") {
-		n, err := queryNumber(q, "afterSeq", 0, 0, math.MaxInt64-1)
+		n, err := rest.QueryNumber(q, "afterSeq", 0, 0, math.MaxInt64-1)
 		if err != nil {
 			return err.Error()
 		}
@@ -152,10 +153,10 @@ func (r *Room) welcome(ws *edge.WebSocket, j joining) error {
 	if first {
 		r.announce(j.author, "online", edge.Except(ws))
 	}
-	b := append([]byte(`{"type":"welcome","logId":`), appendString(nil, r.meta.ID)...)
+	b := append([]byte(`{"type":"welcome","logId":`), rest.AppendString(nil, r.meta.ID)...)
 	b = strconv.AppendInt(append(b, `,"headSeq":`...), r.head, 10)
-	b = append(append(b, `,"epoch":`...), appendString(nil, r.meta.Epoch)...)
-	b = append(append(b, `,"connectionId":`...), appendString(nil, strconv.FormatUint(ws.Handle(), 10))...)
+	b = append(append(b, `,"epoch":`...), rest.AppendString(nil, r.meta.Epoch)...)
+	b = append(append(b, `,"connectionId":`...), rest.AppendString(nil, strconv.FormatUint(ws.Handle(), 10))...)
 	b = append(append(b, `,"presence":`...), r.presenceJSON()...)
 	if err := ws.Send(edge.Message{Data: append(b, '}')}); err != nil {
 		return err
@@ -163,7 +164,7 @@ func (r *Room) welcome(ws *edge.WebSocket, j joining) error {
 	switch {
 	case j.after < 0:
 	case j.epoch != "" && j.epoch != r.meta.Epoch:
-		b := append([]byte(`{"type":"reset","epoch":`), appendString(nil, r.meta.Epoch)...)
+		b := append([]byte(`{"type":"reset","epoch":`), rest.AppendString(nil, r.meta.Epoch)...)
 		b = strconv.AppendInt(append(b, `,"headSeq":`...), r.head, 10)
 		if err := ws.Send(edge.Message{Data: append(b, '}')}); err != nil {
 			return err
@@ -280,8 +281,8 @@ func (r *Room) reattach() {
 
 // announce tells the room that an author came or went.
 func (r *Room) announce(name, state string, opts ...edge.BroadcastOption) {
-	b := append([]byte(`{"type":"presence","authorId":`), appendString(nil, name)...)
-	b = append(append(b, `,"state":`...), appendString(nil, state)...)
+	b := append([]byte(`{"type":"presence","authorId":`), rest.AppendString(nil, name)...)
+	b = append(append(b, `,"state":`...), rest.AppendString(nil, state)...)
 	r.state.Broadcast(edge.Message{Data: append(b, '}')}, opts...)
 }
 
@@ -301,9 +302,9 @@ func (r *Room) presenceJSON() []byte {
 			b = append(b, ',')
 		}
 		a := r.authors[n]
-		b = append(append(b, `{"authorId":`...), appendString(nil, n)...)
+		b = append(append(b, `{"authorId":`...), rest.AppendString(nil, n)...)
 		b = strconv.AppendInt(append(b, `,"connections":`...), int64(a.connections), 10)
-		b = append(appendTime(append(b, `,"since":"`...), a.since), `"}`...)
+		b = append(rest.AppendTime(append(b, `,"since":"`...), a.since), `"}`...)
 	}
 	return append(b, ']')
 }
@@ -319,7 +320,7 @@ func (r *Room) WebSocketMessage(ws *edge.WebSocket, msg edge.Message) error {
 		b = strconv.AppendInt(append(b, `,"seq":`...), seq, 10)
 		return ws.Send(edge.Message{Data: append(b, '}')})
 	}
-	p, ok := err.(*problem)
+	p, ok := err.(*rest.Problem)
 	if !ok {
 		return err
 	}
@@ -327,38 +328,38 @@ func (r *Room) WebSocketMessage(ws *edge.WebSocket, msg edge.Message) error {
 	if ref != nil {
 		b = append(append(append(b, `"ref":`...), ref...), ',')
 	}
-	b = append(append(b, `"code":`...), appendString(nil, p.code)...)
-	b = append(append(b, `,"message":`...), appendString(nil, p.message)...)
+	b = append(append(b, `"code":`...), rest.AppendString(nil, p.Code)...)
+	b = append(append(b, `,"message":`...), rest.AppendString(nil, p.Message)...)
 	return ws.Send(edge.Message{Data: append(b, '}')})
 }
 
 // take reads a frame and appends what it asks for. ref is as it came.
 func (r *Room) take(ws *edge.WebSocket, msg edge.Message) (ref json.RawMessage, seq int64, err error) {
 	if msg.Binary {
-		return nil, 0, bad("frames must be text")
+		return nil, 0, rest.Bad("frames must be text")
 	}
-	f, err := parse(msg.Data)
+	f, err := rest.Parse(msg.Data)
 	if err != nil {
 		return nil, 0, err
 	}
-	if f.has("ref") {
+	if f.Has("ref") {
 		ref = f["ref"]
 	}
-	kind, err := f.text("type", 32, false)
+	kind, err := f.Text("type", 32, false)
 	if err != nil {
 		return ref, 0, err
 	}
 	if kind != "append" {
-		return ref, 0, bad("type must be append")
+		return ref, 0, rest.Bad("type must be append")
 	}
 	if ref == nil {
-		return nil, 0, bad("ref is missing")
+		return nil, 0, rest.Bad("ref is missing")
 	}
 	var att attachment
 	if err := ws.DeserializeAttachment(&att); err != nil {
 		return ref, 0, err
 	}
-	in, err := f.entryOf(att.Author)
+	in, err := entryOf(f, att.Author)
 	if err != nil {
 		return ref, 0, err
 	}

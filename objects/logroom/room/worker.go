@@ -2,14 +2,12 @@ package room
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
 // Binding names of the app's configuration.
@@ -27,7 +25,7 @@ func Serve(r *edge.Request, env *edge.Env) (*edge.Response, error) {
 	}
 	resp, err := serve(r, env, &own)
 	if err != nil {
-		return failed(err)
+		return rest.Failed(err)
 	}
 	return resp, nil
 }
@@ -42,11 +40,11 @@ func serve(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error) 
 	case path == "/search" && r.Method == "GET":
 		return search(r, env, own)
 	case path == "/logs" || path == "/search":
-		return nil, &problem{405, "method_not_allowed", r.Method + " is not for " + path}
+		return nil, rest.Refuse(405, "method_not_allowed", r.Method+" is not for "+path)
 	}
 	id, _, _ := strings.Cut(strings.TrimPrefix(path, "/logs/"), "/")
 	if !validID(id) {
-		return nil, notFound("no such path")
+		return nil, rest.NotFound("no such path")
 	}
 	return env.Namespace(bindingRooms).GetByName(id).Fetch(r)
 }
@@ -81,37 +79,37 @@ type created struct {
 }
 
 func create(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error) {
-	f, err := parse(r.Body)
+	f, err := rest.Parse(r.Body)
 	if err != nil {
 		return nil, err
 	}
 	var c creation
-	if c.OwnerNamespace, err = f.text("ownerNamespace", NameBytesMax, false); err != nil {
+	if c.OwnerNamespace, err = f.Text("ownerNamespace", NameBytesMax, false); err != nil {
 		return nil, err
 	}
-	if err := own.mayCreate(c.OwnerNamespace, bearer(r)); err != nil {
+	if err := own.mayCreate(c.OwnerNamespace, rest.Bearer(r)); err != nil {
 		return nil, err
 	}
-	if c.Name, err = f.text("name", NameBytesMax, false); err != nil {
+	if c.Name, err = f.Text("name", NameBytesMax, false); err != nil {
 		return nil, err
 	}
-	if c.ID, err = f.text("id", IDBytesMax, true); err != nil {
+	if c.ID, err = f.Text("id", IDBytesMax, true); err != nil {
 		return nil, err
 	}
-	if f.has("id") && !validID(c.ID) {
-		return nil, bad("id must be 1 to 128 of A-Z a-z 0-9 . _ - and not . or ..")
+	if f.Has("id") && !validID(c.ID) {
+		return nil, rest.Bad("id must be 1 to 128 of A-Z a-z 0-9 . _ - and not . or ..")
 	}
-	secret, err := f.text("secret", SecretBytesMax, true)
+	secret, err := f.Text("secret", SecretBytesMax, true)
 	if err != nil {
 		return nil, err
 	}
-	if f.has("retentionDays") {
-		days, err := f.number("retentionDays")
+	if f.Has("retentionDays") {
+		days, err := f.Number("retentionDays")
 		if err != nil {
 			return nil, err
 		}
 		if days < 1 || days > RetentionDaysMax {
-			return nil, bad("retentionDays must be null or 1 to 36500")
+			return nil, rest.Bad("retentionDays must be null or 1 to 36500")
 		}
 		c.RetentionDays = &days
 	}
@@ -123,92 +121,28 @@ func create(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error)
 func makeLog(env *edge.Env, c creation, secret string) (*edge.Response, error) {
 	made := secret == ""
 	if made {
-		secret = newToken(env.Rand)
+		secret = rest.NewToken(env.Rand)
 	}
 	if c.ID == "" {
 		var b [12]byte
 		env.Rand(b[:])
 		c.ID = base64.RawURLEncoding.EncodeToString(b[:])
 	}
-	c.SecretHash = hash(secret)
+	c.SecretHash = rest.Hash(secret)
 	ans, err := edge.Call[created](env.Namespace(bindingRooms).GetByName(c.ID), "create", c)
 	if err != nil {
 		return nil, err
 	}
 	if ans.Taken {
-		return nil, conflict("the id " + c.ID + " is taken")
+		return nil, rest.Conflict("the id " + c.ID + " is taken")
 	}
 	out := map[string]any{
-		"id": c.ID, "name": c.Name, "ownerNamespace": c.OwnerNamespace, "createdAt": timeText(ans.CreatedAt), "retentionDays": c.RetentionDays,
+		"id": c.ID, "name": c.Name, "ownerNamespace": c.OwnerNamespace, "createdAt": rest.TimeText(ans.CreatedAt), "retentionDays": c.RetentionDays,
 	}
 	if made {
 		out["secret"] = secret
 	}
 	return edge.JSON(201, out), nil
-}
-
-// query parses a query string; the error names what is wrong.
-func query(r *edge.Request) (url.Values, error) {
-	q, err := r.Query()
-	if err != nil {
-		return nil, bad("the query is malformed: " + err.Error())
-	}
-	return q, nil
-}
-
-// queryNumber reads a number of a query, within bounds; def where it is
-// absent.
-func queryNumber(q url.Values, name string, def, min, max int64) (int64, error) {
-	s := q.Get(name)
-	if !q.Has(name) {
-		return def, nil
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < min || n > max {
-		return 0, bad(name + " must be a whole number from " + strconv.FormatInt(min, 10) + " to " + strconv.FormatInt(max, 10))
-	}
-	return n, nil
-}
-
-// queryTime reads a bound in milliseconds: rounded down for a lower bound and
-// up for an upper one, so that both stay exclusive.
-func queryTime(q url.Values, name string, up bool) (ms int64, ok bool, err error) {
-	s := q.Get(name)
-	if s == "" {
-		return 0, false, nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return 0, false, bad(name + " must be a time such as 2026-11-22T08:00:00.123Z")
-	}
-	if up {
-		t = t.Add(time.Millisecond - time.Nanosecond)
-	}
-	return t.UnixMilli(), true, nil
-}
-
-// cursor is a place in a list, as clients carry it: opaque to them.
-type cursor struct {
-	At  int64  `json:"t"`
-	ID  string `json:"i"`
-	Seq int64  `json:"s,omitempty"`
-}
-
-func (c cursor) String() string {
-	b, _ := json.Marshal(c) // of numbers and a string: cannot fail
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func queryCursor(q url.Values) (c cursor, ok bool, err error) {
-	s := q.Get("cursor")
-	if s == "" {
-		return c, false, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || json.Unmarshal(b, &c) != nil {
-		return c, false, bad("cursor is not one that this server gave")
-	}
-	return c, true, nil
 }
 
 // logRow is a row of the list of logs.
@@ -220,29 +154,29 @@ type logRow struct {
 
 // list answers the logs of a namespace in the order they were created.
 func list(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error) {
-	q, err := query(r)
+	q, err := rest.Query(r)
 	if err != nil {
 		return nil, err
 	}
 	ns := q.Get("ownerNamespace")
 	if ns == "" {
-		return nil, bad("ownerNamespace is missing")
+		return nil, rest.Bad("ownerNamespace is missing")
 	}
-	if err := own.check(ns, bearer(r)); err != nil {
+	if err := own.check(ns, rest.Bearer(r)); err != nil {
 		return nil, err
 	}
-	limit, err := queryNumber(q, "limit", ReadLimitDefault, 1, ReadLimitMax)
+	limit, err := rest.QueryNumber(q, "limit", ReadLimitDefault, 1, ReadLimitMax)
 	if err != nil {
 		return nil, err
 	}
-	from, _, err := queryCursor(q)
+	from, _, err := rest.QueryCursor(q)
 	if err != nil {
 		return nil, err
 	}
 	res, err := env.D1(bindingD1).Prepare(`SELECT id, name, owner_namespace, created_at, retention_days FROM log_metadata
 		WHERE owner_namespace = ? AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?`).Bind(ns, from.At, from.ID, limit+1).All()
 	if err != nil {
-		return nil, unavailable("the list is not available now: " + err.Error())
+		return nil, rest.Unavailable("the list is not available now: " + err.Error())
 	}
 	rows, err := edge.Scan[logRow](res)
 	if err != nil {
@@ -252,11 +186,11 @@ func list(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error) {
 	if int64(len(rows)) > limit {
 		rows = rows[:limit]
 		last := rows[limit-1]
-		out["cursor"] = cursor{At: last.CreatedAt, ID: last.ID}.String()
+		out["cursor"] = rest.Cursor{At: last.CreatedAt, ID: last.ID}.String()
 	}
 	logs := make([]map[string]any, len(rows))
 	for i, l := range rows {
-		logs[i] = map[string]any{"id": l.ID, "name": l.Name, "ownerNamespace": l.OwnerNamespace, "createdAt": timeText(l.CreatedAt), "retentionDays": l.RetentionDays}
+		logs[i] = map[string]any{"id": l.ID, "name": l.Name, "ownerNamespace": l.OwnerNamespace, "createdAt": rest.TimeText(l.CreatedAt), "retentionDays": l.RetentionDays}
 	}
 	out["logs"] = logs
 	return edge.JSON(200, out), nil
@@ -264,18 +198,18 @@ func list(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error) {
 
 // search answers events across a namespace, newest first.
 func search(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error) {
-	q, err := query(r)
+	q, err := rest.Query(r)
 	if err != nil {
 		return nil, err
 	}
 	ns := q.Get("ownerNamespace")
 	if ns == "" {
-		return nil, bad("ownerNamespace is missing")
+		return nil, rest.Bad("ownerNamespace is missing")
 	}
-	if err := own.check(ns, bearer(r)); err != nil {
+	if err := own.check(ns, rest.Bearer(r)); err != nil {
 		return nil, err
 	}
-	limit, err := queryNumber(q, "limit", ReadLimitDefault, 1, ReadLimitMax)
+	limit, err := rest.QueryNumber(q, "limit", ReadLimitDefault, 1, ReadLimitMax)
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +218,7 @@ func search(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error)
 	if err := w.filters(q, "e."); err != nil {
 		return nil, err
 	}
-	from, has, err := queryCursor(q)
+	from, has, err := rest.QueryCursor(q)
 	if err != nil {
 		return nil, err
 	}
@@ -295,7 +229,7 @@ func search(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error)
 		FROM log_events e JOIN log_metadata m ON m.id = e.log_id WHERE ` + w.text() +
 		` ORDER BY e.owner_namespace DESC, e.created_at DESC, e.log_id DESC, e.seq DESC LIMIT ?`).Bind(append(w.args, limit+1)...).All()
 	if err != nil {
-		return nil, unavailable("search is not available now: " + err.Error())
+		return nil, rest.Unavailable("search is not available now: " + err.Error())
 	}
 	return found(res.Rows, int(limit)), nil
 }
@@ -306,7 +240,7 @@ func found(rows [][]abi.Value, limit int) *edge.Response {
 	for i, v := range rows {
 		if i == limit {
 			last := rows[i-1]
-			next = cursor{At: last[4].Int, ID: string(last[0].Bytes), Seq: last[1].Int}.String()
+			next = rest.Cursor{At: last[4].Int, ID: string(last[0].Bytes), Seq: last[1].Int}.String()
 			break
 		}
 		if i > 0 {
@@ -318,7 +252,7 @@ func found(rows [][]abi.Value, limit int) *edge.Response {
 	}
 	b = append(b, ']')
 	if next != "" {
-		b = append(append(b, `,"cursor":`...), appendString(nil, next)...)
+		b = append(append(b, `,"cursor":`...), rest.AppendString(nil, next)...)
 	}
 	return edge.JSONBytes(200, append(b, '}'))
 }
@@ -345,14 +279,14 @@ func (w *where) filters(q url.Values, prefix string) error {
 	if c := q.Get("contentContains"); c != "" {
 		w.and("instr("+prefix+"content, ?) > 0", c)
 	}
-	after, ok, err := queryTime(q, "afterDate", false)
+	after, ok, err := rest.QueryTime(q, "afterDate", false)
 	if err != nil {
 		return err
 	}
 	if ok {
 		w.and(prefix+"created_at > ?", after)
 	}
-	before, ok, err := queryTime(q, "beforeDate", true)
+	before, ok, err := rest.QueryTime(q, "beforeDate", true)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/outbox"
 )
 
 var errDown = errors.New("down")
@@ -20,7 +22,7 @@ func TestOutbox_BacksOffThenDrainsInOrder(t *testing.T) {
 	w.FailD1(always, errDown)
 	began := w.Now()
 	l.append("ann", "second")
-	delay := backoffFirst
+	delay := outbox.BackoffFirst
 	for try := 1; try <= 10; try++ {
 		at, ok := l.object().Alarm()
 		wait := at.Sub(began)
@@ -29,13 +31,13 @@ func TestOutbox_BacksOffThenDrainsInOrder(t *testing.T) {
 		}
 		l.fill(60, fmt.Sprint("while down ", try))
 		w.Advance(wait)
-		began, delay = w.Now(), min(2*delay, backoffMax)
+		began, delay = w.Now(), min(2*delay, outbox.BackoffMax)
 	}
 	if got := l.read("limit=1000&contentContains=while"); len(got.Events) != 600 {
 		t.Fatalf("the room shows %d events of 600", len(got.Events))
 	}
 	w.FailD1(0, nil)
-	w.Advance(backoffMax * 2)
+	w.Advance(outbox.BackoffMax * 2)
 	all := l.indexed("")
 	if len(all) != 602 {
 		t.Fatalf("D1 has %d events of 602", len(all))
@@ -57,8 +59,8 @@ func TestOutbox_OneFailureAmongManyCalls(t *testing.T) {
 		w.FailD1(always, errDown)
 		l.fill(1000, "x") // four calls to D1
 		w.FailD1After(after, 1, errDown)
-		w.Advance(backoffFirst * 2)
-		want := after * rowsPerStatement * statementsPerCall
+		w.Advance(outbox.BackoffFirst * 2)
+		want := after * eventsTable.RowsPerStatement() * statementsPerCall
 		if got := l.indexed(""); len(got) != want {
 			t.Fatalf("D1 failed after %d calls and has %d events, want %d", after, len(got), want)
 		}
