@@ -21,16 +21,17 @@ import (
 // running is one app as it runs. The host's mu guards what changes with a new
 // version.
 type running struct {
-	name    string
-	cfg     *app.Config
-	version int
-	path    string // of the built guest, "" without one
-	image   *engine.Image
-	classes map[string]*object.Class // by class name
-	workers *object.Workers          // nil without a worker
-	assets  *app.Assets              // nil without
-	calls   *hostcall.App
-	d1      *d1App
+	name     string
+	cfg      *app.Config
+	version  int
+	path     string // of the built guest, "" without one
+	image    *engine.Image
+	classes  map[string]*object.Class // by class name
+	workers  *object.Workers          // nil without a worker
+	assets   *app.Assets              // nil without
+	calls    *hostcall.App
+	counters *counters // nil without a guest
+	d1       *d1App
 }
 
 // close frees what the app holds; nothing of it may run any more.
@@ -164,9 +165,11 @@ func (h *Host) start(ctx context.Context, c *app.Config, path string) (*running,
 	if a.image, err = h.image(ctx, c, path); err != nil {
 		return nil, err
 	}
+	a.counters = newCounters(h.countersMax(c))
 	a.calls = &hostcall.App{
 		Name: c.Name, D1: a.d1, Outbound: hostcall.NewOutbound(c.Outbound), Random: random, Log: h.cfg.Log,
 		Sockets:   &dialled{h.sockets, c.Limits.SocketMessageMiB << 20},
+		Counters:  a.counters,
 		Namespace: func(binding string) *object.Class { return h.namespace(a, binding) },
 	}
 	for _, v := range h.versions(a, a.image) {
@@ -251,6 +254,11 @@ func (h *Host) limits(c *app.Config) object.Limits {
 		WorkersMax:       pick(c.Limits.WorkerInstances, l.WorkerInstances),
 		SocketsMax:       c.Limits.Sockets,
 	}
+}
+
+// countersMax is how many names an app may count under.
+func (h *Host) countersMax(c *app.Config) int {
+	return pick(c.Limits.Counters, h.cfg.Limits.Counters, abi.CountersMax)
 }
 
 // databases are the app's D1 bindings.
@@ -378,6 +386,7 @@ func (h *Host) swap(ctx context.Context, a, next *running) error {
 	}
 	next.classes = map[string]*object.Class{}
 	if next.image != nil {
+		next.counters.limit(h.countersMax(next.cfg))
 		calls := *a.calls
 		calls.D1, calls.Outbound = next.d1, hostcall.NewOutbound(next.cfg.Outbound)
 		calls.Sockets = &dialled{h.sockets, next.cfg.Limits.SocketMessageMiB << 20}

@@ -96,6 +96,7 @@ type Limits struct {
 	SocketPingSeconds       int   `json:"socketPingSeconds"`       // negative: never
 	SocketsDrainedPerSecond int   `json:"socketsDrainedPerSecond"` // negative: all at once
 	WorkerInstances         int   `json:"workerInstances"`
+	Counters                int   `json:"counters"` // of one app
 	Connections             int   `json:"connections"`
 	OpenDatabases           int   `json:"openDatabases"`
 	D1Seconds               int   `json:"d1Seconds"`
@@ -269,7 +270,7 @@ func (h *Host) listen() error {
 		Host: h.d1, StreamsMax: h.cfg.D1.Streams, StreamIdle: seconds(h.cfg.D1.StreamIdleSeconds),
 	})
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(newCollector(h))
+	reg.MustRegister(newCollector(h), appCollector{h})
 	h.admin, err = admin.New(admin.Config{
 		Addr: h.cfg.AdminAddr, TokenHashes: h.cfg.AdminTokens, Registry: reg, D1: h.d1Front, Log: h.cfg.Log,
 	}, h)

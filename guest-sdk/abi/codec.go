@@ -1781,6 +1781,32 @@ func (m *EventRequest) DecodeShared(b []byte) error {
 }
 
 // Append appends the message's encoding to b.
+func (m *MetricRequest) Append(b []byte) []byte {
+	b = appendString(b, m.Name)
+	b = appendU64(b, uint64(m.Delta))
+	return b
+}
+
+func (m *MetricRequest) read(r *reader) {
+	m.Name = r.text()
+	m.Delta = int64(r.u64())
+}
+
+// Decode reads the message from b, which its byte fields go on sharing.
+func (m *MetricRequest) Decode(b []byte) error {
+	r := reader{b: b}
+	m.read(&r)
+	return r.end("MetricRequest")
+}
+
+// DecodeShared is Decode where b is given up: texts share it too.
+func (m *MetricRequest) DecodeShared(b []byte) error {
+	r := reader{b: b, shared: true}
+	m.read(&r)
+	return r.end("MetricRequest")
+}
+
+// Append appends the message's encoding to b.
 func (m *OpRequest) Append(b []byte) []byte {
 	b = appendU32(b, m.Op)
 	return b

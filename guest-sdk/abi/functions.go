@@ -64,6 +64,7 @@ var Functions = []Function{
 	{"block", Post, "BlockRequest", "", false, "Begins or ends a section in which no other event is delivered."},
 	{"abort", Post, "AbortRequest", "", false, "Discards the instance and the turn's writes. Never returns."},
 	{"op_cancel", Post, "OpRequest", "", false, "Stops waiting for an operation; its completion still comes, with status cancelled."},
+	{"metric", Post, "MetricRequest", "", false, "Adds to a counter of the app, at once; a rollback does not undo it."},
 
 	{"kv_get", Sync, "KeyRequest", "bytes", false, "The value of a key; status not_found without one."},
 	{"kv_get_many", Sync, "KeysRequest", "KVEntries", false, "The entries of up to 128 keys, sorted, missing ones left out."},

@@ -444,6 +444,13 @@ type EventRequest struct {
 	Event uint64
 }
 
+// MetricRequest adds Delta, 0 or more, to the app's counter Name: 1 to 64
+// letters a-z, digits and _, a letter first.
+type MetricRequest struct {
+	Name  string
+	Delta int64
+}
+
 // OpRequest names a waiting operation.
 type OpRequest struct {
 	Op uint32

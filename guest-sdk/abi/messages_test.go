@@ -31,7 +31,7 @@ var all = []message{
 	&abi.SocketListRequest{}, &abi.Sockets{}, &abi.SocketRequest{}, &abi.Strings{}, &abi.AttachmentRequest{},
 	&abi.AutoResponse{}, &abi.BroadcastRequest{}, &abi.ConnectRequest{}, &abi.Connected{}, &abi.SocketWaitRequest{}, &abi.Received{}, &abi.D1Statement{}, &abi.D1QueryRequest{},
 	&abi.D1Result{}, &abi.D1Results{}, &abi.D1ExecRequest{}, &abi.D1ExecResult{}, &abi.IDRequest{}, &abi.StubFetchRequest{},
-	&abi.StubCallRequest{}, &abi.FetchRequest{}, &abi.EventRequest{}, &abi.OpRequest{},
+	&abi.StubCallRequest{}, &abi.FetchRequest{}, &abi.EventRequest{}, &abi.MetricRequest{}, &abi.OpRequest{},
 }
 
 // name is a message's type.

@@ -66,4 +66,6 @@ const (
 	NameBytesMax         = 1024      // an object's name
 	OperationsMax        = 4096      // waiting operations an instance
 	LogLineBytesMax      = 16 << 10  // a longer line is cut
+	CounterNameBytesMax  = 64        // a counter's name
+	CountersMax          = 100       // counters an app, unless it is configured
 )

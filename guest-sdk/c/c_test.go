@@ -68,7 +68,7 @@ func TestHelpers_DoWhatTheySay(t *testing.T) {
 	dir := filepath.Join(files(t), "testdata")
 	compile(t, dir, "helpers")
 	// An app in a directory of this name is found where it is named itself.
-	p := wasmtest.Spawn(t, "dev", "--addr", "127.0.0.1:0", "--admin-addr", "off", "--data", t.TempDir(), dir)
+	p := wasmtest.Spawn(t, "dev", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--data", t.TempDir(), dir)
 	large := strings.Repeat("v", 60_000)
 	for _, c := range []struct {
 		path, body string
@@ -101,6 +101,9 @@ func TestHelpers_DoWhatTheySay(t *testing.T) {
 		{"header", "", 200, "Bearer secret"},
 		{"echo", large, 201, large},
 		{"echo", large + large, 500, "the response was not taken"},
+		{"metric?k=visits", "", 200, "ok"},
+		{"metric?k=visits", "", 200, "ok"},
+		{"metric?k=Visits", "", 200, "invalid"},
 		{"unset", "", 200, "ok"},
 		{"nothing", "", 500, "nothing"},
 		{"alarm", "", 200, "ok"},
@@ -113,6 +116,9 @@ func TestHelpers_DoWhatTheySay(t *testing.T) {
 	wasmtest.Eventually(t, "the alarm has run once", func() bool {
 		return string(wasmtest.Do(t, "POST", p.URL+"/helpers/ann/get?k=alarm", "", nil).Body) == "once"
 	})
+	if page := string(wasmtest.Do(t, "GET", p.Admin+"/_holdfast/metrics", "", nil).Body); !strings.Contains(page, `holdfast_app_visits_total{app="helpers"} 14`) {
+		t.Errorf("the metrics lack the guest's counter:\n%s", page)
+	}
 	if !strings.Contains(p.Log(), "the alarm is set") {
 		t.Errorf("the log lacks the guest's line:\n%s", p.Log())
 	}

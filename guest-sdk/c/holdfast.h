@@ -81,6 +81,8 @@ enum {
 	HF_LIMIT_NAME_BYTES_MAX = 1024, /* bytes of an object's name */
 	HF_LIMIT_OPERATIONS_MAX = 4096, /* waiting operations an instance */
 	HF_LIMIT_LOG_LINE_BYTES_MAX = 16384, /* bytes of a log line */
+	HF_LIMIT_COUNTER_NAME_BYTES_MAX = 64, /* bytes of a counter's name */
+	HF_LIMIT_COUNTERS_MAX = 100, /* counters an app, unless it is configured */
 };
 
 /* What a class or the worker handles. */
@@ -145,6 +147,9 @@ HF_IMPORT(abort) uint32_t hf_import_abort(const void *req, uint32_t req_len);
 
 /* Stops waiting for an operation; its completion still comes, with status cancelled. */
 HF_IMPORT(op_cancel) uint32_t hf_import_op_cancel(const void *req, uint32_t req_len);
+
+/* Adds to a counter of the app, at once; a rollback does not undo it. */
+HF_IMPORT(metric) uint32_t hf_import_metric(const void *req, uint32_t req_len);
 
 /* The value of a key; status not_found without one. */
 HF_IMPORT(kv_get) uint64_t hf_import_kv_get(const void *req, uint32_t req_len, void *out, uint32_t out_cap);
@@ -456,6 +461,15 @@ static inline uint32_t hf_log(int32_t level, hf_bytes text) {
 	hf_write_bytes(&w, text);
 	hf_write_u32(&w, 0);
 	return HF_POST(log, w);
+}
+
+/* Adds delta, 0 or more, to a counter of the app: 1 to 64 letters a-z, digits
+ * and _, a letter first. It counts at once; a rollback does not undo it. */
+static inline uint32_t hf_metric(hf_bytes name, int64_t delta) {
+	hf_writer w = hf_message();
+	hf_write_bytes(&w, name);
+	hf_write_u64(&w, (uint64_t)delta);
+	return HF_POST(metric, w);
 }
 
 /* Ends an event that has no result, or with a call's result. */

@@ -14,16 +14,17 @@ import (
 // instance is one guest: in Wasm the whole program, natively one object of a
 // test world. Its fields belong to guest code, which never runs in parallel.
 type instance struct {
-	host    bridge.Host
-	runner  bridge.Runner // in native tests only
-	mu      sync.Mutex    // natively: what is below, for goroutines that woke each other
-	req     []byte        // scratch for encoding requests
-	ops     []*operation  // that wait, in no order
-	free    []*operation
-	current uint64     // the event whose code runs
-	tx      int        // depth of explicit transactions
-	parked  int        // goroutines that wait in await and have no result yet
-	fetches []*Request // whose handlers run, in no order
+	host      bridge.Host
+	runner    bridge.Runner // in native tests only
+	mu        sync.Mutex    // natively: what is below, for goroutines that woke each other
+	req       []byte        // scratch for encoding requests
+	ops       []*operation  // that wait, in no order
+	free      []*operation
+	current   uint64     // the event whose code runs
+	tx        int        // depth of explicit transactions
+	parked    int        // goroutines that wait in await and have no result yet
+	fetches   []*Request // whose handlers run, in no order
+	uncounted bool       // a refused count has been logged
 
 	// What each event would allocate otherwise; a guest in Wasm has one thread.
 	arrived  abi.FetchEvent

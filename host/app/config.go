@@ -155,4 +155,5 @@ type Limits struct {
 	MailboxEvents    int
 	MailboxMiB       int
 	WorkerInstances  int
+	Counters         int // of the app
 }

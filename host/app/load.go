@@ -246,5 +246,6 @@ func (l *loader) loadLimits(root, own *object) {
 	l.Limits.MailboxEvents = o.number("mailbox_events", mib)
 	l.Limits.MailboxMiB = o.number("mailbox_mib", 4096)
 	l.Limits.WorkerInstances = o.number("worker_instances", 10_000)
+	l.Limits.Counters = o.number("counters", 10_000)
 	o.end()
 }

@@ -34,7 +34,7 @@ const wholeJSON = `{
 		"standalone": true, "interleave": true, "websocket_compression": true, "memory_mib": 128, "outbound": ["api.example.com", "*.example.org", "10.0.0.1:80"],
 		"routes": [{"pattern": "/cart/:id/*", "binding": "CART", "name": "cart-:id", "body_mib": 2}],
 		"d1": [{"binding": "FAR", "url": "libsql://db.example.com", "token": "secret"}],
-		"limits": {"socket_message_mib": 1, "body_mib": 3, "mailbox_events": 10},
+		"limits": {"socket_message_mib": 1, "body_mib": 3, "mailbox_events": 10, "counters": 5},
 		"history_days": 7, "classes": [{"class": "Cart", "history_days": 0, "object_mib": 5, "total_mib": 6, "objects": 7}, {"class": "Plain"}],
 	},
 }`
@@ -98,6 +98,7 @@ d1 = [ { binding = "FAR", url = "libsql://db.example.com", token = "secret" } ]
 socket_message_mib = 1
 body_mib = 3
 mailbox_events = 10
+counters = 5
 `
 
 func TestLoad_ReadsEveryKey(t *testing.T) {
@@ -137,7 +138,7 @@ func TestLoad_ReadsEveryKey(t *testing.T) {
 				},
 				Assets:     &AssetsConfig{filepath.Join(c.Dir, "static"), "ASSETS", "single-page-application", false},
 				Standalone: true, Outbound: []string{"api.example.com", "*.example.org", "10.0.0.1:80"}, MemoryMiB: 128, Interleave: true, Compression: true,
-				Limits:  Limits{CPUMs: 100, SocketMessageMiB: 1, BodyMiB: 3, MailboxEvents: 10},
+				Limits:  Limits{CPUMs: 100, SocketMessageMiB: 1, BodyMiB: 3, MailboxEvents: 10, Counters: 5},
 				Keeping: []Keeping{{HistoryDays: new(7)}, {Class: "Cart", HistoryDays: new(0), ObjectMiB: 5, TotalMiB: 6, Objects: 7}, {Class: "Plain"}},
 			}
 			if !reflect.DeepEqual(c, want) {

@@ -61,6 +61,7 @@ var postNamed = map[string]postFunc{
 		}
 		return c.o.CancelOp(m.Op)
 	},
+	"metric":               metric,
 	"kv_put":               kvPut,
 	"delete_all":           deleteAll,
 	"sql_close":            sqlClose,
@@ -75,6 +76,21 @@ var postNamed = map[string]postFunc{
 	"ws_attachment_set":    wsAttachmentSet,
 	"ws_auto_response_set": wsAutoResponseSet,
 	"ws_event_timeout_set": wsEventTimeoutSet,
+}
+
+// metric counts at once: it is no effect of the turn.
+func metric(c *Calls, req []byte) error {
+	var m abi.MetricRequest
+	if err := m.Decode(req); err != nil {
+		return err
+	}
+	if !abi.CounterName(m.Name) {
+		return invalid("metric: %.80q is no name of a counter: expected 1 to %d letters a-z, digits and _, a letter first", m.Name, abi.CounterNameBytesMax)
+	}
+	if m.Delta < 0 {
+		return invalid("metric: counter %s: the delta is %d, expected 0 or more", m.Name, m.Delta)
+	}
+	return c.app.Counters.Count(m.Name, m.Delta)
 }
 
 // respond copies the response out of guest memory once.

@@ -304,3 +304,30 @@ func FuzzCalls(f *testing.F) {
 		}
 	})
 }
+
+func TestMetric_IsCheckedAndCounted(t *testing.T) {
+	s := newStage(t)
+	for _, c := range []struct {
+		name  string
+		delta int64
+		st    abi.Status
+		says  string
+	}{
+		{"visits", 2, abi.OK, ""},
+		{"visits", 0, abi.OK, ""},
+		{"visits", 40, abi.OK, ""},
+		{"visits", -1, abi.Invalid, "visits: the delta is -1, expected 0 or more"},
+		{"", 1, abi.Invalid, `"" is no name of a counter: expected 1 to 64 letters`},
+		{"Visits", 1, abi.Invalid, `"Visits" is no name`},
+		{strings.Repeat("v", 200), 1, abi.Invalid, `v" is no name`},
+		{"full", 1, abi.TooLarge, "one counter too many"},
+	} {
+		a := s.ask("a", "metric", &abi.MetricRequest{Name: c.name, Delta: c.delta})
+		if a.st != c.st || !strings.Contains(string(a.body), c.says) {
+			t.Errorf("%.20s %d: %v %q, want %v %q", c.name, c.delta, a.st, a.body, c.st, c.says)
+		}
+	}
+	if len(s.counters) != 1 || s.counters["visits"] != 42 {
+		t.Errorf("counted: %v", s.counters)
+	}
+}

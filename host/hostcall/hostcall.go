@@ -32,6 +32,12 @@ type Outbound interface {
 	Connect(ctx context.Context, m *abi.ConnectRequest) (c net.Conn, pipelined []byte, answer *abi.Connected, err error)
 }
 
+// Counters are the app's counters. Count may be called from any goroutine; the
+// name is checked and delta is not negative. Its error is an *object.Error.
+type Counters interface {
+	Count(name string, delta int64) error
+}
+
 // App is what the guests of one app reach.
 type App struct {
 	Name string
@@ -40,6 +46,7 @@ type App struct {
 	D1        D1
 	Outbound  Outbound
 	Sockets   Sockets
+	Counters  Counters
 	Random    func([]byte)
 	Log       *slog.Logger
 }

@@ -40,6 +40,19 @@ type stage struct {
 	acts map[uint64]act // by event
 	next uint64
 	d1   *fakeD1
+
+	counters tally
+}
+
+// tally keeps what was counted last, and refuses the name "full".
+type tally map[string]int64
+
+func (c tally) Count(name string, delta int64) error {
+	if name == "full" {
+		return &object.Error{Status: abi.TooLarge, Message: "one counter too many"}
+	}
+	c[name] += delta
+	return nil
 }
 
 // act is what a guest does with an event; it runs on the object's loop. With
@@ -85,7 +98,7 @@ func newStage(t testing.TB) *stage {
 
 func stageOver(t testing.TB, e store.Engine) *stage {
 	t.Helper()
-	s := &stage{t: t, log: &bytes.Buffer{}, acts: map[uint64]act{}, d1: &fakeD1{}}
+	s := &stage{t: t, log: &bytes.Buffer{}, acts: map[uint64]act{}, d1: &fakeD1{}, counters: tally{}}
 	log := slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	random := byte(0)
 	fill := func(p []byte) {
@@ -118,7 +131,7 @@ func stageOver(t testing.TB, e store.Engine) *stage {
 	}
 	s.kind = object.NewClass("stage", "Puppet", object.Limits{}, version("Puppet"))
 	s.app = &hostcall.App{
-		Name: "stage", D1: s.d1, Outbound: hostcall.NewOutbound(nil), Random: fill, Log: log,
+		Name: "stage", D1: s.d1, Outbound: hostcall.NewOutbound(nil), Random: fill, Log: log, Counters: s.counters,
 		Namespace: func(binding string) *object.Class {
 			if binding == "PUPPET" {
 				return s.kind

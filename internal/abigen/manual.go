@@ -111,6 +111,8 @@ var limits = []struct {
 	{"bytes of an object's name", abi.NameBytesMax},
 	{"waiting operations an instance", abi.OperationsMax},
 	{"bytes of a log line", abi.LogLineBytesMax},
+	{"bytes of a counter's name", abi.CounterNameBytesMax},
+	{"counters an app, unless it is configured", abi.CountersMax},
 }
 
 func layout(t string) string {

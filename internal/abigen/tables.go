@@ -38,6 +38,8 @@ var limitNames = map[string]string{
 	"bytes of an object's name":                     "NAME_BYTES_MAX",
 	"waiting operations an instance":                "OPERATIONS_MAX",
 	"bytes of a log line":                           "LOG_LINE_BYTES_MAX",
+	"bytes of a counter's name":                     "COUNTER_NAME_BYTES_MAX",
+	"counters an app, unless it is configured":      "COUNTERS_MAX",
 }
 
 // bits are the flags of the boundary.

@@ -40,6 +40,9 @@ func rawAbort(req, reqLen uint32) uint32
 //go:wasmimport holdfast_v1 op_cancel
 func rawOpCancel(req, reqLen uint32) uint32
 
+//go:wasmimport holdfast_v1 metric
+func rawMetric(req, reqLen uint32) uint32
+
 //go:wasmimport holdfast_v1 kv_get
 func rawKVGet(req, reqLen, out, outCap uint32) uint64
 
@@ -200,6 +203,8 @@ func rawCall(name string, a, b, c, d uint32) uint64 {
 		return uint64(rawAbort(a, b))
 	case "op_cancel":
 		return uint64(rawOpCancel(a, b))
+	case "metric":
+		return uint64(rawMetric(a, b))
 	case "kv_get":
 		return uint64(rawKVGet(a, b, c, d))
 	case "kv_get_many":

@@ -71,6 +71,9 @@ void hf_on_fetch(const hf_fetch *f) {
 		hf_log(0, HF_STR("the alarm is set"));
 		uint32_t st = hf_alarm_set(hf_now_ms());
 		hf_respond(f->event, 200, st == HF_STATUS_OK ? HF_STR("ok") : HF_STR("failed"));
+	} else if (hf_equal(op, HF_STR("metric"))) {
+		uint32_t st = hf_metric(key, 7);
+		hf_respond(f->event, 200, st == HF_STATUS_OK ? HF_STR("ok") : st == HF_STATUS_INVALID ? HF_STR("invalid") : HF_STR("failed"));
 	} else if (hf_equal(op, HF_STR("unset"))) {
 		bool ok = hf_alarm_set(hf_now_ms() + 86400000) == HF_STATUS_OK && hf_alarm_delete() == HF_STATUS_OK;
 		hf_respond(f->event, 200, ok ? HF_STR("ok") : HF_STR("failed"));

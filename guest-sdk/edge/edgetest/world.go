@@ -111,5 +111,14 @@ func (w *World) Scheduled(cron string) error {
 	return err
 }
 
+// Counter is what the app's guests have counted under a name (State.Count and
+// Env.Count); 0 if nothing. A real host is asked for its metrics page.
+func (w *World) Counter(name string) int64 {
+	w.t.Helper()
+	n, err := w.b.Counter(name)
+	w.check("Counter "+name, err)
+	return n
+}
+
 // Logs is what guests and the host have logged, a line each.
 func (w *World) Logs() []string { return w.b.Logs() }

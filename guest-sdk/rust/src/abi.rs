@@ -93,6 +93,10 @@ pub const LIMIT_NAME_BYTES_MAX: u32 = 1024;
 pub const LIMIT_OPERATIONS_MAX: u32 = 4096;
 /// bytes of a log line
 pub const LIMIT_LOG_LINE_BYTES_MAX: u32 = 16384;
+/// bytes of a counter's name
+pub const LIMIT_COUNTER_NAME_BYTES_MAX: u32 = 64;
+/// counters an app, unless it is configured
+pub const LIMIT_COUNTERS_MAX: u32 = 100;
 
 // What a class or the worker handles.
 /// fetch
@@ -164,6 +168,9 @@ extern "C" {
 
     /// Stops waiting for an operation; its completion still comes, with status cancelled.
     pub fn op_cancel(req: *const u8, req_len: u32) -> u32;
+
+    /// Adds to a counter of the app, at once; a rollback does not undo it.
+    pub fn metric(req: *const u8, req_len: u32) -> u32;
 
     /// The value of a key; status not_found without one.
     pub fn kv_get(req: *const u8, req_len: u32, out: *mut u8, out_cap: u32) -> u64;

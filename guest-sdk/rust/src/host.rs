@@ -75,6 +75,13 @@ pub fn log(level: i32, message: &str) {
     let _ = post(import::log, "log", Writer::new().u32(level as u32).bytes(message).u32(0));
 }
 
+/// Adds `delta`, 0 or more, to a counter of the app: 1 to 64 letters a-z,
+/// digits and `_`, a letter first. It counts at once; a rollback does not undo
+/// it.
+pub fn metric(name: &str, delta: i64) -> Result<(), Failure> {
+    post(import::metric, "metric", Writer::new().bytes(name).u64(delta as u64))
+}
+
 /// Answers a fetch event.
 pub(crate) fn respond(event: u64, r: &crate::Response) -> Result<(), Failure> {
     post(import::respond, "respond", Writer::new().u64(event).u32(r.status).pairs(&r.headers).bytes(&r.body).boolean(false))
@@ -166,6 +173,15 @@ mod tests {
         assert_eq!(keys(kv_list("b", "b1", 0)), ["b2"]);
         assert_eq!(keys(kv_list("", "a", 2)), ["b1", "b2"]);
         assert_eq!((kv_delete("a"), kv_delete("a")), (Ok(true), Ok(false)));
+    }
+
+    #[test]
+    fn counters() {
+        assert_eq!((metric("visits", 2), metric("visits", 0), metric("visits", 3)), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(world(|w| w.counters.get("visits").copied()), Some(5));
+        for (name, delta) in [("", 1), ("visits", -1)] {
+            assert_eq!(metric(name, delta).map_err(|f| f.status), Err(abi::STATUS_INVALID));
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct World {
     pub kv: BTreeMap<String, Vec<u8>>,
     /// The alarm, ms since 1970.
     pub alarm: Option<i64>,
+    /// What was counted, by name.
+    pub counters: BTreeMap<String, i64>,
     /// What was registered.
     pub classes: Vec<String>,
     /// How the last event ended: an HTTP status, or a status of the boundary
@@ -106,6 +108,16 @@ pub unsafe extern "C" fn log(req: *const u8, len: u32) -> u32 {
     let (_, message, _) = (r.u32(), r.text(), r.u32());
     std::eprintln!("{message}");
     status(r.end())
+}
+
+pub unsafe extern "C" fn metric(req: *const u8, len: u32) -> u32 {
+    let mut r = request(req, len);
+    let (name, delta) = (r.text().to_string(), r.u64() as i64);
+    if !r.end() || name.is_empty() || delta < 0 {
+        return abi::STATUS_INVALID;
+    }
+    world(|w| *w.counters.entry(name).or_default() += delta);
+    abi::STATUS_OK
 }
 
 pub unsafe extern "C" fn respond(req: *const u8, len: u32) -> u32 {

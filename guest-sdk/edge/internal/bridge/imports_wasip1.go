@@ -42,6 +42,9 @@ func importAbort(req unsafe.Pointer, reqLen uint32) uint32
 //go:wasmimport holdfast_v1 op_cancel
 func importOpCancel(req unsafe.Pointer, reqLen uint32) uint32
 
+//go:wasmimport holdfast_v1 metric
+func importMetric(req unsafe.Pointer, reqLen uint32) uint32
+
 //go:wasmimport holdfast_v1 kv_get
 func importKVGet(req unsafe.Pointer, reqLen uint32, out unsafe.Pointer, outCap uint32) uint64
 
@@ -266,6 +269,8 @@ func callPost(fn Fn, req unsafe.Pointer, reqLen uint32) uint32 {
 		return importAbort(req, reqLen)
 	case OpCancel:
 		return importOpCancel(req, reqLen)
+	case Metric:
+		return importMetric(req, reqLen)
 	case KVPut:
 		return importKVPut(req, reqLen)
 	case DeleteAll:

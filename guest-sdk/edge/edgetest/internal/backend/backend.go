@@ -85,6 +85,7 @@ type Backend interface {
 	FailD1(after, calls int, err error) error
 	Scheduled(cron string) error
 	Logs() []string
+	Counter(name string) (int64, error)
 	Close() error
 }
 

@@ -148,6 +148,7 @@ var posts = map[bridge.Fn]postFunc{
 	bridge.Block:             telling(block),
 	bridge.Abort:             telling(abort),
 	bridge.OpCancel:          telling(opCancel),
+	bridge.Metric:            telling(metric),
 	bridge.KVPut:             telling(writing(kvPut)),
 	bridge.DeleteAll:         bare(deleteAll),
 	bridge.SQLClose:          telling(writing(sqlClose)),

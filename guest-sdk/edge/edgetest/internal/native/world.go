@@ -42,6 +42,7 @@ type World struct {
 	crons     []*trigger
 	sockets   uint64
 	logs      []string
+	counters  map[string]int64
 	spared    int // so many next D1 calls work,
 	failures  int // and so many behind them fail
 	failure   error
@@ -59,7 +60,7 @@ type class struct {
 func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, classes: map[string]*class{}, objects: map[[32]byte]*object{},
-		databases: map[string]*database{}, random: rand.NewChaCha8([32]byte{1}),
+		databases: map[string]*database{}, counters: map[string]int64{}, random: rand.NewChaCha8([32]byte{1}),
 	}
 	for _, r := range bridge.Classes() {
 		r.Interleave = r.Interleave || cfg.App.Interleave

@@ -1,6 +1,7 @@
 package tryout_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,34 @@ func TestParity_TurnsCommitOrDrop(t *testing.T) {
 		is(t, w, "/one/a/cell", "1")
 		w.Object("One", "a").Crash()
 		is(t, w, "/one/a/cell", "1")
+	})
+}
+
+func TestParity_CountersCountAtOnce(t *testing.T) {
+	parity(t, func(t *testing.T, w *edgetest.World) {
+		if n := w.Counter("seen"); n != 0 {
+			t.Fatalf("before: %d", n)
+		}
+		is(t, w, "/one/a/count?name=seen&n=2", "")
+		is(t, w, "/one/b/count?name=seen&n=40", "")
+		is(t, w, "/one/b/count?name=other&n=0", "")
+		w.Fetch("GET", "/one/b/count?name=seen&n=1&panic", nil).Want(500)
+		for _, wrong := range []string{"name=seen&n=-1", "name=Seen&n=1", "name=&n=1"} {
+			is(t, w, "/one/a/count?"+wrong, "")
+		}
+		if n, o := w.Counter("seen"), w.Counter("other"); n != 43 || o != 0 {
+			t.Errorf("seen %d, other %d", n, o)
+		}
+		log := strings.Join(w.Logs(), "\n")
+		if !strings.Contains(log, "seen: the delta is -1, expected 0 or more") || strings.Contains(log, "Seen") {
+			t.Errorf("one refusal an instance belongs in the log:\n%s", log)
+		}
+		for i := range 99 {
+			is(t, w, "/one/a/count?n=1&name=n"+strconv.Itoa(i), "")
+		}
+		if n := w.Counter("n97"); n != 1 || w.Counter("n98") != 0 {
+			t.Errorf("the hundredth is %d, the one behind it %d", n, w.Counter("n98"))
+		}
 	})
 }
 

@@ -101,6 +101,14 @@ var deeds = map[string]deed{
 		s, err := o.pass(strings.Fields(q.Get("to")))
 		return report(s, err)
 	},
+	"count": func(o *One, _ *edge.Request, q url.Values) (*edge.Response, error) {
+		n, err := strconv.ParseInt(q.Get("n"), 10, 64)
+		o.state.Count(q.Get("name"), n)
+		if q.Has("panic") {
+			panic("on request")
+		}
+		return text(""), err
+	},
 	"ws":  upgrade,
 	"own": func(_ *One, r *edge.Request, _ url.Values) (*edge.Response, error) { return own(r) },
 	"say": say,
