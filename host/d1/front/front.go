@@ -100,7 +100,8 @@ func (f *Front) Handle(ctx *fasthttp.RequestCtx, operator bool) bool {
 		return true
 	}
 	isREST := strings.HasPrefix(path, "/client/v4/accounts/")
-	if !isREST && !strings.HasPrefix(path, "/d1/") {
+	isBinding := path == "/query" || path == "/execute" || path == "/dump" // workerd's; its token names the database
+	if !isREST && !isBinding && !strings.HasPrefix(path, "/d1/") {
 		return false
 	}
 	g := grant{operator: operator}
@@ -112,11 +113,14 @@ func (f *Front) Handle(ctx *fasthttp.RequestCtx, operator bool) bool {
 			return true
 		}
 		g = grant{database: name, readOnly: role != d1.RoleReadWrite}
-	} else if !operator {
+	} else if !operator || isBinding {
 		return false
 	}
-	if isREST {
+	switch {
+	case isREST:
 		return f.account(ctx, g, strings.TrimPrefix(path, "/client/v4/accounts/"))
+	case isBinding:
+		return f.named(ctx, g, g.database+path)
 	}
 	return f.named(ctx, g, strings.TrimPrefix(path, "/d1/"))
 }

@@ -92,7 +92,7 @@ func meta(changes, lastRowID string, changed bool, read, written string) string 
 
 func TestHandle_OtherPaths(t *testing.T) {
 	b := newBench(t)
-	for _, path := range []string{"/", "/d1", "/d1/db", "/client/v4/accounts/a/workers", "/client/v4/accounts/a/d1/databases"} {
+	for _, path := range []string{"/", "/d1", "/d1/db", "/client/v4/accounts/a/workers", "/client/v4/accounts/a/d1/databases", "/query", "/execute", "/dump"} {
 		ctx := &fasthttp.RequestCtx{}
 		ctx.Request.SetRequestURI(path)
 		if b.front.Handle(ctx, true) {
@@ -184,7 +184,9 @@ func TestREST_Databases(t *testing.T) {
 		`{"success":false,"errors":[{"code":7400,"message":"\"a b\" is no name of a database: 1 to 64 letters, digits, '_', '-' and '.'"}],"messages":[],"result":null}`)
 	two := b.create("two")
 	b.want(b.ask("GET", account+"/one", ""), 200, `{"success":true,"errors":[],"messages":[],"result":`+one+`}`)
-	b.want(b.ask("GET", account+"/"+two+"?fields=name,num_tables", ""), 200, `{"success":true,"errors":[],"messages":[],"result":{"name":"two","num_tables":0}}`)
+	for _, fields := range []string{"fields=name,num_tables", "fields=name&fields=num_tables"} {
+		b.want(b.ask("GET", account+"/"+two+"?"+fields, ""), 200, `{"success":true,"errors":[],"messages":[],"result":{"name":"two","num_tables":0}}`)
+	}
 	b.want(b.ask("PATCH", account+"/one", `{"read_replication":{"mode":"auto"}}`), 200, `{"success":true,"errors":[],"messages":[],"result":`+one+`}`)
 	const missing = "11111111-2222-4333-8444-555555555555"
 	notFound := `{"success":false,"errors":[{"code":7404,"message":"The database ` + missing + ` could not be found"}],"messages":[],"result":null}`

@@ -193,8 +193,11 @@ func (f *Front) show(ctx *fasthttp.RequestCtx, id string) {
 		restFailure(ctx, err)
 		return
 	}
-	fields := string(ctx.QueryArgs().Peek("fields"))
-	if fields == "" {
+	var wanted []string // the SDK repeats the field, others list with commas
+	for _, list := range ctx.QueryArgs().PeekMulti("fields") {
+		wanted = append(wanted, strings.Split(string(list), ",")...)
+	}
+	if len(wanted) == 0 || wanted[0] == "" {
 		succeed(ctx, full(d), nil)
 		return
 	}
@@ -207,7 +210,6 @@ func (f *Front) show(ctx *fasthttp.RequestCtx, id string) {
 		restFailure(ctx, err)
 		return
 	}
-	wanted := strings.Split(fields, ",")
 	for name := range picked {
 		if !slices.Contains(wanted, name) {
 			delete(picked, name)
