@@ -30,7 +30,8 @@ type running struct {
 	workers  *object.Workers          // nil without a worker
 	assets   *app.Assets              // nil without
 	calls    *hostcall.App
-	counters *counters // nil without a guest
+	counters *counters         // nil without a guest
+	devKeys  map[string]string // variables that nobody set
 	d1       *d1App
 }
 
@@ -162,6 +163,9 @@ func (h *Host) start(ctx context.Context, c *app.Config, path string) (*running,
 		return a, nil
 	}
 	var err error
+	if a.devKeys, err = h.devKeys(c); err != nil {
+		return nil, err
+	}
 	if a.image, err = h.image(ctx, c, path); err != nil {
 		return nil, err
 	}
@@ -198,7 +202,7 @@ func (h *Host) versions(a *running, img *engine.Image) []versioned {
 		v := &object.Version{
 			Number: a.version, Handlers: r.Handlers, Interleave: r.Interleave || a.cfg.Interleave,
 			New:       func(o *object.Object) (object.Guest, error) { return newGuest(img, h.freezer, hostcall.New(calls, o)) },
-			Construct: abi.ConstructEvent{Class: r.Class, Mode: string(h.cfg.Mode), Vars: h.vars(a.cfg)},
+			Construct: abi.ConstructEvent{Class: r.Class, Mode: string(h.cfg.Mode), Vars: h.vars(a)},
 		}
 		for _, b := range a.cfg.Objects {
 			v.Construct.Namespaces = append(v.Construct.Namespaces, b.Name)
@@ -208,30 +212,6 @@ func (h *Host) versions(a *running, img *engine.Image) []versioned {
 		}
 		out = append(out, versioned{r.Class, v})
 	}
-	return out
-}
-
-// vars are the app's variables, those of the command line over them, and the
-// host's own.
-func (h *Host) vars(c *app.Config) []abi.Header {
-	m := map[string]string{}
-	for _, v := range c.Vars {
-		m[v.Name] = v.Value
-	}
-	for k, v := range h.cfg.Vars {
-		m[k] = v
-	}
-	m["HOLDFAST_MODE"] = string(h.cfg.Mode)
-	var out []abi.Header
-	for k, v := range m {
-		out = append(out, abi.Header{Name: k, Value: v})
-	}
-	slices.SortFunc(out, func(x, y abi.Header) int {
-		if x.Name < y.Name {
-			return -1
-		}
-		return 1
-	})
 	return out
 }
 
@@ -362,6 +342,9 @@ func (h *Host) Reload(ctx context.Context, name string) error {
 	}
 	next := *a
 	next.cfg, next.version, next.path = c, a.version+1, path
+	if next.devKeys, err = h.devKeys(c); err != nil {
+		return err
+	}
 	if c.Assets != nil {
 		if next.assets, err = app.OpenAssets(c); err != nil {
 			return err

@@ -129,9 +129,3 @@ func TestShutdown_TellsSocketsToComeBack(t *testing.T) {
 	}
 	<-stopped
 }
-
-func TestVars_CommandLineOverConfiguration(t *testing.T) {
-	a := newApp(t, strings.Replace(roomConfig, `"name": "rooms",`, `"name": "rooms", "vars": {"GREETING": "ahoy"},`, 1))
-	h := wasmtest.Start(t, host.Config{Mode: host.ModeServe, Vars: map[string]string{"GREETING": "moin", "HOLDFAST_MODE": "mine"}}, a.dir)
-	expect(t, wasmtest.Do(t, "GET", h.URL+"/w/vars", "", nil), 200, "moin serve")
-}

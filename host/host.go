@@ -58,6 +58,11 @@ type Config struct {
 	Vars      map[string]string
 	Log       *slog.Logger
 
+	// KeyMade hears of each token that holdfast.dev_keys of an app asked for,
+	// once, when it is made: within New, or within a reload on its goroutine.
+	// Only its hash is kept. nil: no keys are made.
+	KeyMade func(DevKey)
+
 	TrustedProxies  []string
 	TLSCert, TLSKey string
 	AdminTokens     []string // "sha256:<hex>"

@@ -26,7 +26,8 @@ type Config struct {
 	Guest             *Guest // nil: the app has assets only
 	CompatibilityDate string // yyyy-mm-dd, or empty
 
-	Vars       []Var // sorted by name
+	Vars       []Var    // sorted by name
+	DevKeys    []string // variables that dev makes a key for, where nobody sets them
 	Objects    []ObjectBinding
 	Migrations []Migration
 	D1         []D1Binding

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -82,6 +83,7 @@ func (l *loader) load(root *object) {
 	l.loadMigrations(root)
 	l.loadD1(root, own)
 	l.loadVars(root)
+	l.loadDevKeys(own)
 	l.loadCrons(root)
 	l.loadLimits(root, own)
 	l.loadKeeping(own)
@@ -205,6 +207,22 @@ func (l *loader) loadVars(root *object) {
 	slices.SortFunc(l.Vars, func(a, b Var) int { return strings.Compare(a.Name, b.Name) })
 	for _, v := range l.Vars {
 		l.bind(o, v.Name, v.Name)
+	}
+}
+
+// loadDevKeys reads holdfast.dev_keys: names of variables, of vars or not.
+func (l *loader) loadDevKeys(own *object) {
+	l.DevKeys = own.texts("dev_keys")
+	for i, name := range l.DevKeys {
+		key := fmt.Sprintf("dev_keys[%d]", i)
+		if l.bindings[name] != "vars."+name {
+			l.bind(own, key, name)
+		} else if slices.Contains(l.DevKeys[:i], name) {
+			own.fail(key, "%s stands twice", name)
+		}
+	}
+	if len(l.DevKeys) > 0 && l.Guest == nil {
+		own.fail("dev_keys", "an app without a guest has nothing to read them")
 	}
 }
 

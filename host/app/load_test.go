@@ -32,6 +32,7 @@ const wholeJSON = `{
 	"limits": {"cpu_ms": 100, "subrequests": 5},
 	"holdfast": {
 		"standalone": true, "interleave": true, "websocket_compression": true, "memory_mib": 128, "outbound": ["api.example.com", "*.example.org", "10.0.0.1:80"],
+		"dev_keys": ["ADMIN_KEY", "TEXT"],
 		"routes": [{"pattern": "/cart/:id/*", "binding": "CART", "name": "cart-:id", "body_mib": 2}],
 		"d1": [{"binding": "FAR", "url": "libsql://db.example.com", "token": "secret"}],
 		"limits": {"socket_message_mib": 1, "body_mib": 3, "mailbox_events": 10, "counters": 5},
@@ -92,6 +93,7 @@ classes = [ { class = "Cart", history_days = 0, object_mib = 5, total_mib = 6, o
 websocket_compression = true
 memory_mib = 128
 outbound = ["api.example.com", "*.example.org", "10.0.0.1:80"]
+dev_keys = ["ADMIN_KEY", "TEXT"]
 routes = [ { pattern = "/cart/:id/*", binding = "CART", name = "cart-:id", body_mib = 2 } ]
 d1 = [ { binding = "FAR", url = "libsql://db.example.com", token = "secret" } ]
 [holdfast.limits]
@@ -119,6 +121,7 @@ func TestLoad_ReadsEveryKey(t *testing.T) {
 			want := &Config{
 				File: c.File, Dir: filepath.Dir(c.File), Name: "shop", Guest: &Guest{Package: c.Dir}, CompatibilityDate: "2026-04-07",
 				Vars:    []Var{{"FLAG", "true"}, {"LIST", list}, {"NUMBER", number}, {"TEXT", "plain"}},
+				DevKeys: []string{"ADMIN_KEY", "TEXT"},
 				Objects: []ObjectBinding{{"CART", "Cart", ""}, {"OTHER", "Log", "logs"}},
 				Migrations: []Migration{
 					{Tag: "v1", NewClasses: []string{"Plain"}, NewSQLiteClasses: []string{"Basket", "Old"}},
@@ -210,6 +213,13 @@ var loadFaults = map[string]string{
 	`{"name":"a","main":".","holdfast":{"classes":[{"class":"C","history_days":3651}]}}`:                                   "holdfast.classes[0].history_days",
 	`{"name":"a","main":".","holdfast":{"classes":[{"class":"C"},{"class":"C"}]}}`:                                         "holdfast.classes[1].class",
 	`{"name":"a","main":".","holdfast":{"classes":[{"object_mib":1}]}}`:                                                    "holdfast.classes[0].class",
+	`{"name":"a","main":".","holdfast":{"dev_keys":"K"}}`:                                                                  "holdfast.dev_keys",
+	`{"name":"a","main":".","holdfast":{"dev_keys":["K",""]}}`:                                                             "holdfast.dev_keys[1]",
+	`{"name":"a","main":".","holdfast":{"dev_keys":["K-1"]}}`:                                                              "holdfast.dev_keys[0]",
+	`{"name":"a","main":".","holdfast":{"dev_keys":["K","K"]}}`:                                                            "holdfast.dev_keys[1]",
+	`{"name":"a","main":".","vars":{"K":"x"},"holdfast":{"dev_keys":["K","K"]}}`:                                           "holdfast.dev_keys[1]",
+	`{"name":"a","main":".","d1_databases":[{"binding":"D","database_name":"x"}],"holdfast":{"dev_keys":["D"]}}`:           "holdfast.dev_keys[0]",
+	`{"name":"a","assets":{"directory":"static"},"holdfast":{"dev_keys":["K"]}}`:                                           "holdfast.dev_keys",
 	`{"name":"a","main":".","vars":{"A-B":"x"}}`:                                                                           "vars.A-B",
 	`{"name":"a","main":".","vars":[]}`:                                                                                    "vars",
 	`{"name":"a","main":".","limits":{"x":1}}`:                                                                             "limits.x",

@@ -58,6 +58,9 @@ func (s *serveFlags) settings(c *call, dirs []string, dev bool) (host.Config, er
 	}
 	if dev {
 		cfg.Mode, cfg.Watch = host.ModeDev, true
+		cfg.KeyMade = func(k host.DevKey) {
+			fmt.Fprintf(c.out, "key %-12s %s %s\n", k.App, k.Variable, k.Token)
+		}
 	}
 	if cfg.Manual && !dev {
 		return cfg, usage("--clock manual is for dev; serve runs on the system's clock")

@@ -2,6 +2,7 @@ package wasmtest
 
 import (
 	"bufio"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,7 @@ type Process struct {
 	cmd   *exec.Cmd
 	URL   string
 	Admin string
+	out   *Log
 	err   *Log
 }
 
@@ -62,7 +64,7 @@ func Spawn(t testing.TB, args ...string) *Process {
 // it.
 func SpawnKept(t testing.TB, args ...string) *Process {
 	t.Helper()
-	p := &Process{t: t, err: &Log{}}
+	p := &Process{t: t, out: &Log{}, err: &Log{}}
 	p.cmd = exec.Command(Binary(t), args...)
 	p.cmd.Dir = Root()
 	p.cmd.Env = append(os.Environ(), "HOLDFAST_CACHE="+CacheDir())
@@ -77,7 +79,7 @@ func SpawnKept(t testing.TB, args ...string) *Process {
 	}
 	ready := make(chan bool, 1)
 	go func() {
-		sc := bufio.NewScanner(out)
+		sc := bufio.NewScanner(io.TeeReader(out, p.out))
 		for sc.Scan() {
 			if a, ok := strings.CutPrefix(sc.Text(), "admin "); ok {
 				p.Admin = strings.TrimSuffix(strings.TrimSpace(a), "/_holdfast/health")
@@ -121,3 +123,7 @@ func (p *Process) Terminate() int {
 
 // Log is what the process wrote to its standard error.
 func (p *Process) Log() string { return p.err.String() }
+
+// Out is what it wrote to its standard output: all lines up to the ready one,
+// and perhaps more.
+func (p *Process) Out() string { return p.out.String() }
