@@ -56,6 +56,11 @@ func TestDevKeys_AreToldOnceAndKeptAsAHash(t *testing.T) {
 		t.Errorf("serve makes a key: %q", lines)
 	}
 	greets(p, " serve")
+	p = start("dev", "--var", "GREETING=mine")
+	if lines := keyLines(p); len(lines) != 0 {
+		t.Errorf("a key is made for a variable of the command line: %q", lines)
+	}
+	greets(p, "mine dev")
 
 	p = start("dev")
 	lines := keyLines(p)
@@ -74,7 +79,7 @@ func TestDevKeys_AreToldOnceAndKeptAsAHash(t *testing.T) {
 		more          []string
 	}{
 		{"dev", hash + " dev", nil},
-		{"dev", "mine dev", []string{"--var", "GREETING=mine"}},
+		{"dev", "mine dev", []string{"--var", "GREETING=mine"}}, // also over a kept key
 		{"serve", " serve", nil},
 		{"dev", hash + " dev", nil},
 	} {
