@@ -41,6 +41,10 @@ import (
 //   - a blob whose base64 is padded comes as NULL, without an error. libSQL's
 //     own server does not pad.
 //   - an integer that is no JSON string panics.
+//   - after an answer that is not 200 a connection refuses whatever comes next,
+//     and says so only then: remote.go drops it at once.
+//   - closing a connection asks the server to end its stream, without a
+//     deadline, on a goroutine of its own.
 
 // client opens connections.
 type client struct{ local driver.Connector }
@@ -168,7 +172,11 @@ func kindOf(statement string) remoteKind {
 var clientPrefixes = regexp.MustCompile(`^(?:failed to execute SQL:[^\n]*\n?|failed to execute statement\n|SQL_[A-Z_]+: |SQLITE_[A-Z_]+: |SQLite error: |SQL string could not be parsed: |\s+)+`)
 
 // httpStatus is how the client reports an answer that is not 200.
-var httpStatus = regexp.MustCompile(`error code (\d{3}|[A-Z_]+): `)
+// The body's text is missing where it has no key "error".
+var httpStatus = regexp.MustCompile(`error code (\d{3}|[A-Z_]+): ?(.*)`)
+
+// serverTimedOut is how servers say that a transaction has lasted too long.
+var serverTimedOut = regexp.MustCompile(`(?i)transaction (?:took too long|timed-?out)`)
 
 // messageCodes finds the code of a message of SQLite.
 var messageCodes = []struct{ part, code string }{
@@ -209,9 +217,12 @@ func remoteError(ctx context.Context, err error) error {
 	}
 	message := err.Error()
 	if found := httpStatus.FindStringSubmatch(message); found != nil {
-		return remoteRefusal(found[1], err)
+		return remoteRefusal(found[1], found[2], err)
 	}
 	message = strings.TrimSpace(clientPrefixes.ReplaceAllString(message, ""))
+	if serverTimedOut.MatchString(message) {
+		return &Error{Kind: KindTimeout, Message: "The remote database ended the transaction: it took too long.", Retryable: true, Cause: err}
+	}
 	for _, known := range messageCodes {
 		if strings.Contains(message, known.part) {
 			return &Error{Kind: KindSQL, Message: message + ": " + known.code, Cause: err}
@@ -220,9 +231,13 @@ func remoteError(ctx context.Context, err error) error {
 	return &Error{Kind: KindSQL, Message: message + ": SQLITE_ERROR", Cause: err}
 }
 
-// remoteRefusal is an answer of the server's that is not about SQL.
-func remoteRefusal(code string, err error) error {
+// remoteRefusal is an answer of the server's that is not about SQL. A stream
+// that it does not know any more has taken its transaction with it; the client
+// drops the text of that from libSQL's own server.
+func remoteRefusal(code, text string, err error) error {
 	switch {
+	case code == "400" && (text == "" || strings.Contains(text, "stream has expired")):
+		return &Error{Kind: KindUnavailable, Message: "The remote database ended the stream; what was not committed is lost.", Retryable: true, Cause: err}
 	case code == "401" || code == "403":
 		return &Error{Kind: KindUnauthorized, Message: "The remote database refused the token.", Cause: err}
 	case code == "404":

@@ -3,6 +3,7 @@ package d1
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -44,32 +45,85 @@ type plan struct {
 	show   bool
 }
 
+// What only reads is tried again where the server does not answer, or its
+// answer does not come whole. What writes is sent once: what has come of it is
+// not known then.
+const (
+	remoteTries = 3
+	remotePause = 50 * time.Millisecond // before the second try, and twice that before the third
+)
+
+// rollbackMax is how long a server may take to roll a failed transaction back.
+const rollbackMax = 5 * time.Second
+
 // transact sends a single statement as it is, and several between a BEGIN and
 // a COMMIT. A transaction that may write is the primary's: reads that must see
 // the latest state go into one.
-func (r *remote) transact(ctx context.Context, q request) (_ []Result, _ func() error, err error) {
-	defer func() {
-		if fault := recover(); fault != nil { // the client, on an answer that it did not expect
-			err = &Error{Kind: KindUnavailable, Message: textConnection, Retryable: true, Cause: fmt.Errorf("d1: %v", fault)}
-		}
-		err = remoteError(ctx, err)
-	}()
+func (r *remote) transact(ctx context.Context, q request) ([]Result, func() error, error) {
 	plans, err := plansOf(q.statements)
 	if err != nil {
 		return nil, nil, err
 	}
+	tries := remoteTries
+	for _, p := range plans {
+		if kindOf(p.sql) != remoteReads {
+			tries = 1
+		}
+	}
+	for pause := remotePause; ; pause *= 2 {
+		results, err := r.attempt(ctx, plans, q.latest)
+		tries--
+		var fault *Error
+		if tries == 0 || !errors.As(err, &fault) || fault.Kind != KindUnavailable || !rest(ctx, pause) {
+			return results, nil, err
+		}
+	}
+}
+
+// rest waits; false means that ctx has ended.
+func rest(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// attempt sends the statements once. A connection over which anything but the
+// statements' own failures came is not used again: the client keeps one that
+// the server has given up, and would refuse the next query for it.
+func (r *remote) attempt(ctx context.Context, plans []plan, latest bool) (results []Result, err error) {
 	conn, err := r.pool.Conn(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, remoteError(ctx, err)
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
+	defer func() {
+		if panicked := recover(); panicked != nil { // the client, on an answer that it did not expect
+			err = &Error{Kind: KindUnavailable, Message: textConnection, Retryable: true, Cause: fmt.Errorf("d1: %v", panicked)}
+		}
+		if err = remoteError(ctx, err); !fromServer(err) {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // drops it
+		}
+		if closing := conn.Close(); closing != nil && !errors.Is(closing, sql.ErrConnDone) {
+			err = errors.Join(err, closing)
+		}
+	}()
 	s := &session{conn: conn, budget: r.host.cfg.ResultBytesMax, limit: r.host.cfg.ResultBytesMax}
-	if len(plans) == 1 && !q.latest {
+	if len(plans) == 1 && !latest {
 		result, err := s.statement(ctx, plans[0])
-		return []Result{result}, nil, err
+		return []Result{result}, err
 	}
-	results, err := s.transaction(ctx, plans)
-	return results, nil, err
+	return s.transaction(ctx, plans)
+}
+
+// fromServer reports that err, which remoteError has made, is no failure of
+// the way to the server.
+func fromServer(err error) bool {
+	var fault *Error
+	return err == nil || errors.As(err, &fault) && fault.Kind == KindSQL
 }
 
 func plansOf(statements []Statement) ([]plan, error) {
@@ -129,12 +183,18 @@ func (s *session) transaction(ctx context.Context, plans []plan) ([]Result, erro
 	if err == nil {
 		_, err = s.conn.ExecContext(ctx, "COMMIT")
 	}
-	if err != nil {
-		// The server drops the transaction with its stream, if this fails.
-		_, _ = s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-		return nil, err
+	if err == nil {
+		return results, nil
 	}
-	return results, nil
+	if fromServer(remoteError(ctx, err)) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackMax)
+		defer cancel()
+		if _, failed := s.conn.ExecContext(ctx, "ROLLBACK"); failed != nil {
+			// The server drops the transaction with its stream.
+			_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}
+	return nil, err
 }
 
 func (s *session) statements(ctx context.Context, plans []plan) ([]Result, error) {

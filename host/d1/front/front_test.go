@@ -2,6 +2,7 @@ package front
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -16,36 +17,62 @@ import (
 )
 
 type bench struct {
-	t     *testing.T
-	front *Front
+	t    *testing.T
+	fs   vfs.FS
+	host func(*d1.Config) // changes the configurations; may be nil
+	own  func(*Config)
+	stop func()
 
-	mu    sync.Mutex // guards asked while a server runs
-	asked string     // the bodies that it has been sent
+	mu    sync.Mutex // guards the rest while a server runs
+	front *Front
+	asked string // the bodies that it has been sent
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T) *bench { return newBenchWith(t, nil, nil) }
+
+func newBenchWith(t *testing.T, host func(*d1.Config), own func(*Config)) *bench {
 	t.Helper()
-	engine, err := storage.Open(storage.Config{Dir: "data", FS: vfs.NewMem(), CacheBytes: 8 << 20, MemTableBytes: 4 << 20})
+	b := &bench{t: t, fs: vfs.NewMem(), host: host, own: own}
+	b.start()
+	t.Cleanup(func() { b.stop() })
+	return b
+}
+
+func (b *bench) start() {
+	b.t.Helper()
+	engine, err := storage.Open(storage.Config{Dir: "data", FS: b.fs, CacheBytes: 8 << 20, MemTableBytes: 4 << 20})
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	host, err := d1.New(d1.Config{Engine: engine, Scratch: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	hostConfig := d1.Config{Engine: engine, Scratch: b.t.TempDir(), Logger: slog.New(slog.DiscardHandler)}
+	if b.host != nil {
+		b.host(&hostConfig)
+	}
+	host, err := d1.New(hostConfig)
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	made := New(Config{Host: host})
-	t.Cleanup(func() {
-		if err := made.Close(); err != nil {
-			t.Error(err)
+	config := Config{Host: host}
+	if b.own != nil {
+		b.own(&config)
+	}
+	made := New(config)
+	b.mu.Lock()
+	b.front = made
+	b.mu.Unlock()
+	b.stop = func() {
+		if err := errors.Join(made.Close(), host.Close(), engine.Close()); err != nil {
+			b.t.Error(err)
 		}
-		if err := host.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := engine.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &bench{t: t, front: made}
+	}
+}
+
+// restart ends the host in order and starts it again over its data. No request
+// may be on its way.
+func (b *bench) restart() {
+	b.t.Helper()
+	b.stop()
+	b.start()
 }
 
 // ask sends a request and returns the answer.

@@ -33,8 +33,9 @@ func (b *bench) serve() (address string) {
 	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
 		b.mu.Lock()
 		b.asked += string(ctx.PostBody())
+		front := b.front
 		b.mu.Unlock()
-		if !b.front.Handle(ctx, true) {
+		if !front.Handle(ctx, true) {
 			ctx.SetStatusCode(fasthttp.StatusNotFound)
 		}
 	}}
