@@ -1,0 +1,211 @@
+package engage
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/outbox"
+)
+
+// What one step brings to D1.
+const (
+	stepAuditMax = 192 // rows of the audit trail
+	stepRowsMax  = 120 // index rows
+	stepBytesMax = 1 << 20
+)
+
+// auditColumns are those of audit_log_index, in the order of auditValues.
+var auditColumns = []string{"firmId", "auditId", "seq", "userId", "action", "resourceType", "resourceId", "timestamp", "ipAddress", "userAgent",
+	"outcome", "details", "nonce", "digest", "prevHash", "hash"}
+
+func (l *Ledger) auditValues(a *auditRow) []any {
+	return []any{l.id, a.AuditID, a.Seq, orNull(a.UserID), a.Action, a.ResourceType, orNull(a.ResourceID), a.Timestamp, orNull(a.IPAddress), orNull(a.UserAgent),
+		a.Outcome, orNull(a.Details), orNull(a.Nonce), a.Digest, a.PrevHash, a.Hash}
+}
+
+// auditInsert begins the statement that adds rows to the audit trail. A row
+// that is there with its hash is left out: the answer to an earlier insert may
+// have been lost.
+var auditInsert = "INSERT INTO audit_log_index (" + strings.Join(auditColumns, ", ") + ") SELECT * FROM (VALUES "
+
+const auditUnlessThere = ") AS v WHERE NOT EXISTS (SELECT 1 FROM audit_log_index AS a WHERE a.seq = v.column3 AND a.hash = v.column16)"
+
+func (l *Ledger) auditStatements(db *edge.D1, rows [][]any) (stmts []*edge.Stmt) {
+	one := "(?" + strings.Repeat(", ?", len(auditColumns)-1) + ")"
+	per := outbox.BindsMax / len(auditColumns)
+	for len(rows) > 0 {
+		n := min(len(rows), per)
+		var args []any
+		for _, r := range rows[:n] {
+			args = append(args, r...)
+		}
+		stmts = append(stmts, db.Prepare(auditInsert+one+strings.Repeat(", "+one, n-1)+auditUnlessThere).Bind(args...))
+		rows = rows[n:]
+	}
+	return stmts
+}
+
+// load is what one step brings.
+type load struct {
+	items []outbox.Item // of the audit trail
+	audit [][]any
+	keys  []string // of index rows
+	rows  []*row
+}
+
+func (l *Ledger) nextLoad() (ld load, err error) {
+	if ld.items, err = l.audit.Peek(stepAuditMax, stepBytesMax); err != nil {
+		return ld, err
+	}
+	for _, it := range ld.items {
+		var a auditRow
+		if err := json.Unmarshal(it.Value, &a); err != nil {
+			return ld, err
+		}
+		ld.audit = append(ld.audit, l.auditValues(&a))
+	}
+	for len(l.order) > 0 && len(ld.keys) < stepRowsMax {
+		key := l.order[0]
+		l.order = l.order[1:]
+		if w := l.owed[key]; w != nil {
+			ld.keys, ld.rows = append(ld.keys, key), append(ld.rows, w)
+		}
+	}
+	return ld, nil
+}
+
+func (l *Ledger) statements(db *edge.D1, ld *load) []*edge.Stmt {
+	stmts := l.auditStatements(db, ld.audit)
+	for _, kind := range kinds {
+		t := tables[kind]
+		var rows [][]any
+		for _, w := range ld.rows {
+			if w.Kind == kind {
+				rows = append(rows, t.bind(w.Values))
+			}
+		}
+		stmts = append(stmts, t.Upserts(db, rows)...)
+	}
+	for _, w := range ld.rows {
+		if w.Kind == rowUser {
+			stmts = append(stmts, recount(db, w.Key))
+		}
+	}
+	return stmts
+}
+
+// recount sets a user's counters from the rows that they count; triggers keep
+// them up from then on.
+func recount(db *edge.D1, userID string) *edge.Stmt {
+	return db.Prepare(`UPDATE user_index SET (conversationCount, assignedConversationCount) = (
+		(SELECT count(*) FROM conversation_index WHERE userId = ?1 AND isDeleted = 0),
+		(SELECT count(*) FROM conversation_index WHERE assignedTo = ?1 AND isDeleted = 0)) WHERE userId = ?1`).Bind(userID)
+}
+
+// step brings one load to D1, and then lets go those who wait for it.
+func (l *Ledger) step() error {
+	l.d1.Lock()
+	defer l.d1.Unlock()
+	waiting := l.waiting
+	l.waiting = nil
+	err := l.bring()
+	if err != nil { // nobody waits for a backoff
+		waiting = append(waiting, l.waiting...)
+		l.waiting = nil
+	}
+	for _, done := range waiting {
+		close(done)
+	}
+	return err
+}
+
+func (l *Ledger) bring() error {
+	ld, err := l.nextLoad()
+	if err != nil {
+		return err
+	}
+	db := databaseOf(l.env, l.id)
+	stmts := l.statements(db, &ld)
+	if len(stmts) == 0 {
+		return nil
+	}
+	if _, err := db.Batch(stmts...); err != nil {
+		if lasting(err) {
+			err = l.isolate(db, &ld)
+		}
+		if err != nil {
+			l.order = append(ld.keys, l.order...)
+			return err
+		}
+	}
+	return l.brought(&ld)
+}
+
+// brought forgets what D1 has; a row that has changed meanwhile stays owed.
+func (l *Ledger) brought(ld *load) error {
+	if n := len(ld.items); n > 0 {
+		if err := l.audit.Drop(ld.items[n-1].Seq); err != nil {
+			return err
+		}
+		l.oldest = 0
+	}
+	var gone []string
+	for i, key := range ld.keys {
+		if l.owed[key] == ld.rows[i] {
+			delete(l.owed, key)
+			gone = append(gone, owedPrefix+key)
+		} else {
+			l.order = append(l.order, key)
+		}
+	}
+	for len(gone) > 0 {
+		n := min(len(gone), entriesMax)
+		if _, err := l.kv().DeleteMany(gone[:n]...); err != nil {
+			return err
+		}
+		gone = gone[n:]
+	}
+	return nil
+}
+
+// lasting reports whether D1 refuses a statement itself, so that trying again
+// is of no use.
+func lasting(err error) bool {
+	var e *edge.Error
+	return errors.As(err, &e) && errors.Is(err, edge.ErrD1) && !e.Retryable && !e.Overloaded && strings.Contains(e.Message, "SQLITE_CONSTRAINT")
+}
+
+// isolate brings a load row by row, so that one that D1 refuses holds up no
+// other: it becomes a dead letter, which reconciliation can revive.
+func (l *Ledger) isolate(db *edge.D1, ld *load) error {
+	for i, values := range ld.audit {
+		if err := l.bringOne("audit/"+values[1].(string), l.auditStatements(db, ld.audit[i:i+1])); err != nil {
+			return err
+		}
+	}
+	for i, w := range ld.rows {
+		one := load{rows: ld.rows[i : i+1]}
+		if err := l.bringOne(w.Kind+"/"+w.Key, l.statements(db, &one)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) bringOne(key string, stmts []*edge.Stmt) error {
+	_, err := databaseOf(l.env, l.id).Batch(stmts...)
+	if err == nil || !lasting(err) {
+		return err
+	}
+	l.state.Log.Error("D1 refuses a row; it is a dead letter", "row", key, "error", err.Error())
+	_, there, gerr := l.kv().Get(deadPrefix + key)
+	if gerr != nil {
+		return gerr
+	}
+	if !there {
+		l.dead++
+	}
+	return edge.Put(l.kv(), deadPrefix+key, deadLetter{Error: err.Error(), At: l.now()})
+}
