@@ -123,18 +123,39 @@ func (a *d1App) migrateNow(ctx context.Context) error {
 	return nil
 }
 
-// Query runs statements; hostcall.D1.
-func (a *d1App) Query(ctx context.Context, m *abi.D1QueryRequest) (*abi.D1Results, error) {
+// prepare takes a place before a call's database, and answers what must run
+// before the call's statements; Leave of the source's place follows.
+func (a *d1App) prepare(binding, name string) (d1.Source, func(context.Context) error) {
 	if err := a.faults.next(); err != nil {
-		return nil, err
+		return d1.Source{}, func(context.Context) error { return err }
 	}
-	db, src, err := a.source(m.Binding, m.Name)
+	db, src, err := a.source(binding, name)
 	if err != nil {
-		return nil, err
+		return src, func(context.Context) error { return err }
 	}
-	if err := a.migrate(ctx, db, src); err != nil {
-		return nil, d1Failure(err)
+	plain := src // migrations stand in no line
+	src.Place = a.host.Join(src)
+	return src, func(ctx context.Context) error {
+		if err := a.migrate(ctx, db, plain); err != nil {
+			return d1Failure(err)
+		}
+		return nil
 	}
+}
+
+// Query runs statements; hostcall.D1.
+func (a *d1App) Query(m *abi.D1QueryRequest) func(context.Context) (*abi.D1Results, error) {
+	src, ready := a.prepare(m.Binding, m.Name)
+	return func(ctx context.Context) (*abi.D1Results, error) {
+		defer src.Place.Leave()
+		if err := ready(ctx); err != nil {
+			return nil, err
+		}
+		return a.query(ctx, src, m)
+	}
+}
+
+func (a *d1App) query(ctx context.Context, src d1.Source, m *abi.D1QueryRequest) (*abi.D1Results, error) {
 	stmts := make([]d1.Statement, len(m.Statements))
 	for i, s := range m.Statements {
 		stmts[i] = d1.Statement{SQL: s.SQL, Params: s.Params}
@@ -158,22 +179,19 @@ func (a *d1App) Query(ctx context.Context, m *abi.D1QueryRequest) (*abi.D1Result
 }
 
 // Exec runs a text of statements; hostcall.D1.
-func (a *d1App) Exec(ctx context.Context, m *abi.D1ExecRequest) (*abi.D1ExecResult, error) {
-	if err := a.faults.next(); err != nil {
-		return nil, err
+func (a *d1App) Exec(m *abi.D1ExecRequest) func(context.Context) (*abi.D1ExecResult, error) {
+	src, ready := a.prepare(m.Binding, m.Name)
+	return func(ctx context.Context) (*abi.D1ExecResult, error) {
+		defer src.Place.Leave()
+		if err := ready(ctx); err != nil {
+			return nil, err
+		}
+		n, ms, err := a.host.Exec(ctx, src, m.SQL)
+		if err != nil {
+			return nil, d1Failure(err)
+		}
+		return &abi.D1ExecResult{Count: uint32(n), DurationMs: ms}, nil
 	}
-	db, src, err := a.source(m.Binding, m.Name)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.migrate(ctx, db, src); err != nil {
-		return nil, d1Failure(err)
-	}
-	n, ms, err := a.host.Exec(ctx, src, m.SQL)
-	if err != nil {
-		return nil, d1Failure(err)
-	}
-	return &abi.D1ExecResult{Count: uint32(n), DurationMs: ms}, nil
 }
 
 // d1Failure is a D1 error as it crosses to the guest.
@@ -193,6 +211,8 @@ func d1Failure(err error) error {
 		return refusal(abi.Timeout, flags, "%s", e.Message)
 	case d1.KindUnavailable:
 		return refusal(abi.Unavailable, flags, "%s", e.Message)
+	case d1.KindStorage:
+		return refusal(abi.StorageFault, flags, "%s", e.Message)
 	case d1.KindCanceled:
 		return refusal(abi.Cancelled, flags, "%s", e.Message)
 	}

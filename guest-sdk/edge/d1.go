@@ -10,7 +10,9 @@ import (
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/internal/bridge"
 )
 
-// D1 is a D1 database. Its calls wait, and so end the turn.
+// D1 is a D1 database. Its calls wait, and so end the turn. Calls that an
+// object makes of one database beside each other, from goroutines or works of
+// WaitUntil, reach it in the order in which they were made.
 type D1 struct {
 	in      *instance
 	binding string

@@ -13,13 +13,15 @@ var pool runners
 
 type runners struct {
 	idle     []*runner
+	jobs     []job   // that no runner has begun
+	begun    int     // of jobs: those before it are gone
 	decoding bool    // a runner decodes a message
 	next     handler // and this, if it has an instance, is what it goes on with
 	refused  bool    // the last message could not be decoded
 }
 
 // runner is one goroutine of the pool.
-type runner struct{ work chan job }
+type runner struct{ work chan struct{} }
 
 // job is a message to decode, and then its handler; or a handler alone.
 type job struct {
@@ -38,20 +40,36 @@ func spawn(h handler) {
 	pool.run(job{handler: h})
 }
 
+// run gives a job to the pool and wakes a runner for it. Which runner the
+// scheduler lets go on first is its own affair, and the last one woken is often
+// it; whoever comes takes the job that has waited longest. So jobs begin in
+// their order.
 func (p *runners) run(j job) {
+	p.jobs = append(p.jobs, j)
 	if n := len(p.idle); n > 0 {
 		r := p.idle[n-1]
 		p.idle = p.idle[:n-1]
-		r.work <- j
+		r.work <- struct{}{}
 		return
 	}
-	r := &runner{work: make(chan job, 1)}
-	r.work <- j
+	r := &runner{work: make(chan struct{}, 1)}
+	r.work <- struct{}{}
 	go r.loop(p)
 }
 
+// take is the job that has waited longest. There is one for each wake.
+func (p *runners) take() job {
+	j := p.jobs[p.begun]
+	p.jobs[p.begun] = job{}
+	if p.begun++; p.begun == len(p.jobs) {
+		p.jobs, p.begun = p.jobs[:0], 0
+	}
+	return j
+}
+
 func (r *runner) loop(p *runners) {
-	for j := range r.work {
+	for range r.work {
+		j := p.take()
 		if j.kind != 0 {
 			j.handler = p.decode(&j)
 		}

@@ -54,8 +54,8 @@ func (s *State) BlockConcurrencyWhile(fn func() error) error {
 
 // WaitUntil runs fn beside the handler and does not delay its answer. The
 // object stays in memory for it up to 15 minutes; it ends with an eviction or
-// a crash, so work that must happen needs storage and an alarm. An error is
-// logged under name.
+// a crash, so work that must happen needs storage and an alarm. Works begin in
+// the order of the calls. An error is logged under name.
 func (s *State) WaitUntil(name string, fn func() error) { s.in.waitUntil(name, s.Log, fn) }
 
 func (in *instance) waitUntil(name string, log *slog.Logger, fn func() error) {

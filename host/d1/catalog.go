@@ -63,13 +63,13 @@ func (h *Host) find(uuidOrName string) (store.Info, error) {
 	if !ok {
 		var err error
 		if id, ok, err = h.cfg.Engine.Lookup(namespace, uuidOrName); err != nil {
-			return store.Info{}, describe(context.Background(), err)
+			return store.Info{}, h.describe(context.Background(), err)
 		}
 	}
 	if ok {
 		info, ok, err := h.cfg.Engine.Stat(namespace, id)
 		if err != nil || ok {
-			return info, describe(context.Background(), err)
+			return info, h.describe(context.Background(), err)
 		}
 	}
 	return store.Info{}, fault(KindNotFound, "The database %s could not be found", uuidOrName)
@@ -83,7 +83,7 @@ func (h *Host) List(part string) ([]Database, error) {
 	for cursor := ""; ; {
 		infos, next, err := h.cfg.Engine.List(namespace, "", cursor, page)
 		if err != nil {
-			return nil, describe(context.Background(), err)
+			return nil, h.describe(context.Background(), err)
 		}
 		for _, info := range infos {
 			if strings.Contains(info.Ref.Name, part) {
@@ -138,7 +138,7 @@ func (h *Host) aloneFor(ctx context.Context, timeout time.Duration, name string,
 	if err == nil && durable != nil {
 		err = durable()
 	}
-	return describe(ctx, err)
+	return h.describe(ctx, err)
 }
 
 func describeDatabase(info store.Info) Database {

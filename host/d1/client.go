@@ -176,7 +176,17 @@ var clientPrefixes = regexp.MustCompile(`^(?:failed to execute SQL:[^\n]*\n?|fai
 var httpStatus = regexp.MustCompile(`error code (\d{3}|[A-Z_]+): ?(.*)`)
 
 // serverTimedOut is how servers say that a transaction has lasted too long.
-var serverTimedOut = regexp.MustCompile(`(?i)transaction (?:took too long|timed-?out)`)
+var serverTimedOut = regexp.MustCompile(`(?i)transaction (?:took too long|timed-?out)|operation exceeded timeout`)
+
+// serverTexts are what a host of this kind says of itself, as a server; the
+// code at the end may be missing.
+var serverTexts = []struct {
+	text string
+	kind Kind
+}{
+	{textQueueFull, KindOverloaded}, {textQueueSlow, KindOverloaded}, {textInternal, KindInternal},
+	{textDiskFull, KindStorage}, {textTables, KindStorage}, {textReadOnly, KindStorage}, {textSync, KindStorage},
+}
 
 // messageCodes finds the code of a message of SQLite.
 var messageCodes = []struct{ part, code string }{
@@ -222,6 +232,11 @@ func remoteError(ctx context.Context, err error) error {
 	message = strings.TrimSpace(clientPrefixes.ReplaceAllString(message, ""))
 	if serverTimedOut.MatchString(message) {
 		return &Error{Kind: KindTimeout, Message: "The remote database ended the transaction: it took too long.", Retryable: true, Cause: err}
+	}
+	for _, known := range serverTexts {
+		if text, _, _ := strings.Cut(known.text, ": SQLITE_"); message == text {
+			return &Error{Kind: known.kind, Message: known.text, Retryable: true, Cause: err}
+		}
 	}
 	for _, known := range messageCodes {
 		if strings.Contains(message, known.part) {

@@ -438,8 +438,10 @@ func TestQueue(t *testing.T) {
 		_, _, err := b.host.Query(ctx, Source{Name: "db"}, []Statement{{SQL: "INSERT INTO t VALUES (1)"}}, false, "")
 		waiting <- err
 	}()
-	for len(db.queue.waiting) < 2 {
-		runtime.Gosched()
+	for waiting := 0; waiting < 1; runtime.Gosched() {
+		db.queue.mu.Lock()
+		waiting = db.queue.waiting.Len()
+		db.queue.mu.Unlock()
 	}
 	if fault := b.fails(textQueueFull, "SELECT 1"); fault.Kind != KindOverloaded || !fault.Retryable {
 		t.Fatalf("%+v", fault)

@@ -24,6 +24,7 @@ const (
 	KindCanceled                 // the caller went away
 	KindUnavailable              // a remote database does not answer
 	KindUnauthorized             // a remote database refuses the token
+	KindStorage                  // the host's disk is full, or its storage failed
 	KindInternal                 // ours
 )
 
@@ -55,6 +56,10 @@ const (
 	textComment     = "SQL code did not contain a statement."
 	textTooLong     = "statement too long: SQLITE_TOOBIG"
 	textNoAuth      = "not authorized: SQLITE_AUTH"
+	textDiskFull    = "The host's disk is nearly full; nothing was written: SQLITE_FULL"
+	textTables      = "The host cannot write its tables now; nothing was written: SQLITE_IOERR"
+	textReadOnly    = "The host's storage has failed and takes no writes until it starts again: SQLITE_READONLY"
+	textSync        = "The host's storage failed; what was written last may be lost: SQLITE_IOERR"
 )
 
 func fault(kind Kind, format string, args ...any) *Error {
@@ -68,7 +73,7 @@ func errReadOnly() *Error {
 
 // describe puts an error of the storage engine into D1's words. ctx is the
 // query's.
-func describe(ctx context.Context, err error) error {
+func (h *Host) describe(ctx context.Context, err error) error {
 	var known *Error
 	if err == nil || errors.As(err, &known) {
 		return err
@@ -86,8 +91,17 @@ func describe(ctx context.Context, err error) error {
 		return &Error{Kind: KindSQL, Message: store.ErrTransactionSQL.Error(), Cause: err}
 	case errors.Is(err, store.ErrFull):
 		return &Error{Kind: KindSQL, Message: "database or disk is full: SQLITE_FULL", Cause: err}
+	case errors.Is(err, store.ErrDiskFull):
+		return &Error{Kind: KindStorage, Message: textDiskFull, Retryable: true, Cause: err}
+	case errors.Is(err, store.ErrTables):
+		return &Error{Kind: KindStorage, Message: textTables, Retryable: true, Cause: err}
+	case errors.Is(err, store.ErrReadOnly):
+		return &Error{Kind: KindStorage, Message: textReadOnly, Retryable: true, Cause: err}
 	case errors.Is(err, store.ErrTooLarge):
 		return &Error{Kind: KindSQL, Message: "The transaction is too large.", Cause: err}
+	}
+	if h.cfg.Engine.Failed() != nil { // and this is how it was met
+		return &Error{Kind: KindStorage, Message: textSync, Retryable: true, Cause: err}
 	}
 	return &Error{Kind: KindInternal, Message: textInternal, Retryable: true, Cause: err}
 }

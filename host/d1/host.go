@@ -19,6 +19,9 @@ type Source struct {
 
 	// ReadOnly refuses what would change a local database.
 	ReadOnly bool
+	// Place, if not nil, is where a query stands in the line before the
+	// database; of one query.
+	Place *Place
 }
 
 // Host serves databases. Its methods may be called from any goroutine.
@@ -35,7 +38,8 @@ type Host struct {
 
 	mu     sync.Mutex
 	open   map[Source]*database
-	unused list.List // databases that no query uses, last used first
+	lines  map[Source]*Place // the last place taken before a database
+	unused list.List         // databases that no query uses, last used first
 	closed bool
 }
 
@@ -78,7 +82,7 @@ func New(cfg Config) (*Host, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Host{cfg: cfg.withDefaults(), open: map[Source]*database{}}
+	h := &Host{cfg: cfg.withDefaults(), open: map[Source]*database{}, lines: map[Source]*Place{}}
 	client, err := newClient(h.cfg.Engine.DSN())
 	if err != nil {
 		return nil, err
@@ -155,7 +159,7 @@ func (h *Host) acquire(src Source) (*database, error) {
 	}
 	if <-db.ready; db.failed != nil {
 		h.release(db)
-		return nil, describe(context.Background(), db.failed)
+		return nil, h.describe(context.Background(), db.failed)
 	}
 	return db, nil
 }

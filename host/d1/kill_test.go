@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -63,14 +65,32 @@ func TestKillWorker(t *testing.T) {
 	done.Wait()
 }
 
+// roundsVariable asks for the long form of TestKill.
+const roundsVariable = "HOLDFAST_D1_ROUNDS"
+
+// killRounds is how often the worker is killed.
+func killRounds(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(roundsVariable)
+	if text == "" {
+		return 3
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s is %q, expected a number", roundsVariable, text)
+	}
+	return n
+}
+
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
 	dir := t.TempDir()
 	var acked [killDatabases]int64
-	for round := range 3 {
-		if err := killAfter(dir, 150+100*round, &acked); err != nil {
+	n := killRounds(t)
+	for round := range n {
+		if err := killAfter(dir, 50+int(rand.New(rand.NewPCG(uint64(round), 9)).Uint64N(300)), &acked); err != nil {
 			t.Fatal(err)
 		}
 		h, engine, err := openDisk(dir)
@@ -96,6 +116,8 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	total := acked[0] + acked[1] + acked[2]
+	t.Logf("%d kills, %d batches acknowledged, none lost, no half one", n, total)
 }
 
 // killAfter starts a worker and kills it after so many acknowledged batches.

@@ -51,7 +51,10 @@ type syncing struct {
 
 func (s *syncing) wait() error {
 	<-s.done
-	return s.err
+	if s.err != nil {
+		return &Error{Kind: KindStorage, Message: textSync, Retryable: true, Cause: s.err}
+	}
+	return nil
 }
 
 // openLocal opens a database, also one that does not exist: its first commit

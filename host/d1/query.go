@@ -2,7 +2,6 @@ package d1
 
 import (
 	"context"
-	"errors"
 	"regexp"
 	"strings"
 	"time"
@@ -90,6 +89,7 @@ func (h *Host) run(ctx context.Context, src Source, statements []Statement) ([]R
 
 // runSession is one turn of a database.
 func (h *Host) runSession(ctx context.Context, src Source, statements []Statement, latest bool) ([]Result, string, error) {
+	defer src.Place.Leave()
 	statements, err := h.effective(statements)
 	if err != nil {
 		return nil, "", err
@@ -101,7 +101,15 @@ func (h *Host) runSession(ctx context.Context, src Source, statements []Statemen
 		return nil, "", err
 	}
 	defer h.release(db)
-	if err := db.queue.enter(ctx); err != nil {
+	if err := src.Place.reached(ctx); err != nil {
+		return nil, "", err
+	}
+	turn, err := db.queue.join()
+	src.Place.Leave()
+	if err == nil {
+		err = db.queue.wait(ctx, turn)
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	done := func() error { return nil }
@@ -117,7 +125,7 @@ func (h *Host) runSession(ctx context.Context, src Source, statements []Statemen
 		err = done()
 	}
 	if err != nil {
-		return nil, "", describe(ctx, err)
+		return nil, "", h.describe(ctx, err)
 	}
 	return results, db.backend.bookmark(), nil
 }
@@ -149,42 +157,6 @@ func (h *Host) effective(statements []Statement) ([]Statement, error) {
 		return nil, fault(KindSQL, "%s", textNoStatement)
 	}
 	return kept, nil
-}
-
-// queue lets one query at a time to a database.
-type queue struct {
-	slot    chan struct{} // holds one token while the database is free
-	waiting chan struct{} // holds one for each query that waits or runs
-}
-
-func newQueue(max int) *queue {
-	q := &queue{slot: make(chan struct{}, 1), waiting: make(chan struct{}, max+1)}
-	q.slot <- struct{}{}
-	return q
-}
-
-// enter waits for the database; leave must follow if there is no error.
-func (q *queue) enter(ctx context.Context) error {
-	select {
-	case q.waiting <- struct{}{}:
-	default:
-		return &Error{Kind: KindOverloaded, Message: textQueueFull, Retryable: true}
-	}
-	select {
-	case <-q.slot:
-		return nil
-	case <-ctx.Done():
-		<-q.waiting
-		if errors.Is(context.Cause(ctx), context.Canceled) {
-			return &Error{Kind: KindCanceled, Message: "The query was canceled.", Cause: ctx.Err()}
-		}
-		return &Error{Kind: KindOverloaded, Message: textQueueSlow, Retryable: true, Cause: ctx.Err()}
-	}
-}
-
-func (q *queue) leave() {
-	<-q.waiting
-	q.slot <- struct{}{}
 }
 
 // milliseconds since start.

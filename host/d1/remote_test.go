@@ -270,3 +270,23 @@ func TestRemote_Down(t *testing.T) {
 		})
 	}
 }
+
+// TestRemoteError_KnowsAHostOfItsKind: what a host says of itself as a server
+// comes to the caller as the server's own callers hear it.
+func TestRemoteError_KnowsAHostOfItsKind(t *testing.T) {
+	for text, want := range map[string]struct {
+		message string
+		kind    Kind
+	}{
+		"The host's disk is nearly full; nothing was written": {textDiskFull, KindStorage},
+		textQueueFull:           {textQueueFull, KindOverloaded},
+		textTimeout:             {"The remote database ended the transaction: it took too long.", KindTimeout},
+		"Transaction timed-out": {"The remote database ended the transaction: it took too long.", KindTimeout},
+	} {
+		var fault *Error
+		err := remoteError(t.Context(), errors.New("failed to execute SQL: INSERT INTO t VALUES (1)\n"+text))
+		if !errors.As(err, &fault) || fault.Message != want.message || fault.Kind != want.kind || !fault.Retryable {
+			t.Errorf("%s: got %v (%+v)", text, err, fault)
+		}
+	}
+}

@@ -99,7 +99,7 @@ func (h *Host) ExportFile(uuidOrName string, at Point, w io.Writer) error {
 			return err
 		}
 	}
-	return travelError(h.cfg.Engine.WriteSQL(info.Ref, mark, w))
+	return h.travelError(h.cfg.Engine.WriteSQL(info.Ref, mark, w))
 }
 
 // ImportFile makes a local database what a SQLite file holds, as its only
@@ -117,7 +117,7 @@ func (h *Host) ImportFile(ctx context.Context, name string, r io.Reader) (err er
 			}
 		}
 		durable, err := l.become(func(o *storage.Object, durable func(error)) (bool, error) { return o.Adopt(image, durable) })
-		return durable, travelError(err)
+		return durable, h.travelError(err)
 	})
 	if err == nil {
 		h.generation.Add(1)

@@ -85,7 +85,7 @@ func (s *Stream) Execute(ctx context.Context, statement Statement) (Result, erro
 	ctx, cancel := context.WithTimeout(ctx, s.host.cfg.QueryTimeout)
 	defer cancel()
 	result, err := s.execute(ctx, statement)
-	return result, describe(ctx, err)
+	return result, s.host.describe(ctx, err)
 }
 
 func (s *Stream) check(sql string) error {
@@ -292,7 +292,7 @@ func (s *Stream) Describe(ctx context.Context, sql string) (d storage.Descriptio
 	}
 	if s.tx != nil {
 		d, err = s.tx.local.object.Describe(sql)
-		return d, describe(ctx, err)
+		return d, s.host.describe(ctx, err)
 	}
 	err = s.host.alone(ctx, s.source.Name, func(l *local) (func() error, error) {
 		d, err = l.object.Describe(sql)

@@ -52,14 +52,14 @@ func (h *Host) point(ref store.Ref, at Point) (string, error) {
 		return toEngine(at.Bookmark)
 	case at.Time.IsZero():
 		mark, err := h.cfg.Engine.BookmarkNow(ref)
-		return mark, travelError(err)
+		return mark, h.travelError(err)
 	}
 	mark, err := h.cfg.Engine.BookmarkForTime(ref, at.Time.UnixMilli())
-	return mark, travelError(err)
+	return mark, h.travelError(err)
 }
 
 // travelError says what is wrong with a point in time.
-func travelError(err error) error {
+func (h *Host) travelError(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -70,7 +70,7 @@ func travelError(err error) error {
 	case errors.Is(err, store.ErrNoHistory), errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrFull):
 		return &Error{Kind: KindConflict, Message: "Time travel: " + err.Error(), Cause: err}
 	}
-	return describe(context.Background(), err)
+	return h.describe(context.Background(), err)
 }
 
 // Bookmark is the bookmark of a point in a local database's history.
@@ -104,7 +104,7 @@ func (h *Host) Restore(ctx context.Context, uuidOrName string, at Point) (bookma
 	var before string
 	err = h.alone(ctx, info.Ref.Name, func(l *local) (durable func() error, err error) {
 		durable, before, err = l.restore(mark)
-		return durable, travelError(err)
+		return durable, h.travelError(err)
 	})
 	if err != nil {
 		return "", "", err
@@ -137,7 +137,7 @@ func (h *Host) Fork(ctx context.Context, uuidOrName string, at Point, to string)
 		durable, err := l.become(func(o *storage.Object, durable func(error)) (bool, error) {
 			return o.CopyFrom(info.Ref, mark, durable)
 		})
-		return durable, travelError(err)
+		return durable, h.travelError(err)
 	})
 	if err != nil {
 		return Database{}, err

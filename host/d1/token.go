@@ -139,7 +139,7 @@ func (h *Host) CheckToken(secret string) (name, role string, err error) {
 func (h *Host) tokens(uuid string) (list []storedToken, err error) {
 	text, ok, err := h.cfg.Engine.Setting(tokensSetting(uuid))
 	if err != nil {
-		return nil, describe(context.Background(), err)
+		return nil, h.describe(context.Background(), err)
 	}
 	if ok && len(text) > 0 {
 		if err := json.Unmarshal(text, &list); err != nil {
@@ -164,7 +164,7 @@ func (h *Host) changeTokens(uuid string, change func([]storedToken) ([]storedTok
 	if err == nil {
 		err = h.cfg.Engine.SetSetting(tokensSetting(uuid), text)
 	}
-	return describe(context.Background(), err)
+	return h.describe(context.Background(), err)
 }
 
 // dropTokens forgets the tokens of a database that is gone.

@@ -165,8 +165,9 @@ func d1Query(c *Calls, req []byte) (uint32, error) {
 	}
 	db := c.app.D1
 	return c.o.Start(func(ctx context.Context, done func(abi.Status, []byte)) {
+		run := db.Query(m)
 		go func() {
-			rs, err := db.Query(ctx, m)
+			rs, err := run(ctx)
 			if err != nil {
 				answer(done, nil, err)
 				return
@@ -183,8 +184,9 @@ func d1Exec(c *Calls, req []byte) (uint32, error) {
 	}
 	db := c.app.D1
 	return c.o.Start(func(ctx context.Context, done func(abi.Status, []byte)) {
+		run := db.Exec(m)
 		go func() {
-			r, err := db.Exec(ctx, m)
+			r, err := run(ctx)
 			if err != nil {
 				answer(done, nil, err)
 				return

@@ -16,11 +16,13 @@ import (
 	"github.com/holdfast-run/holdfast/runtime/store"
 )
 
-// D1 runs statements on the D1 databases of an app. Its methods may block;
-// errors are *object.Error.
+// D1 runs statements on the D1 databases of an app. Query and Exec take a place
+// before the database and do not block; what they answer must be called, may
+// block, and runs the statements: of each database in the order of the places.
+// Errors are *object.Error.
 type D1 interface {
-	Query(ctx context.Context, m *abi.D1QueryRequest) (*abi.D1Results, error)
-	Exec(ctx context.Context, m *abi.D1ExecRequest) (*abi.D1ExecResult, error)
+	Query(m *abi.D1QueryRequest) func(ctx context.Context) (*abi.D1Results, error)
+	Exec(m *abi.D1ExecRequest) func(ctx context.Context) (*abi.D1ExecResult, error)
 }
 
 // Outbound sends requests to other hosts as far as the app is allowed to. It

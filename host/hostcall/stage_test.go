@@ -346,11 +346,11 @@ type fakeD1 struct {
 	queries []*abi.D1QueryRequest
 }
 
-func (f *fakeD1) Query(_ context.Context, m *abi.D1QueryRequest) (*abi.D1Results, error) {
+func (f *fakeD1) Query(m *abi.D1QueryRequest) func(context.Context) (*abi.D1Results, error) {
 	f.queries = append(f.queries, m)
-	return &abi.D1Results{Bookmark: "b1"}, f.err
+	return func(context.Context) (*abi.D1Results, error) { return &abi.D1Results{Bookmark: "b1"}, f.err }
 }
 
-func (f *fakeD1) Exec(context.Context, *abi.D1ExecRequest) (*abi.D1ExecResult, error) {
-	return &abi.D1ExecResult{Count: 2}, f.err
+func (f *fakeD1) Exec(*abi.D1ExecRequest) func(context.Context) (*abi.D1ExecResult, error) {
+	return func(context.Context) (*abi.D1ExecResult, error) { return &abi.D1ExecResult{Count: 2}, f.err }
 }

@@ -333,6 +333,7 @@ var refusals = map[d1.Kind]struct{ status, code int }{
 	d1.KindCanceled:     {fasthttp.StatusRequestTimeout, codeQuery},
 	d1.KindUnavailable:  {fasthttp.StatusBadGateway, codeQuery},
 	d1.KindUnauthorized: {fasthttp.StatusBadGateway, codeQuery},
+	d1.KindStorage:      {fasthttp.StatusServiceUnavailable, codeQuery},
 	d1.KindInternal:     {fasthttp.StatusInternalServerError, codeQuery},
 }
 

@@ -82,6 +82,27 @@ func TestParity_CountersCountAtOnce(t *testing.T) {
 	})
 }
 
+// TestParity_WaitUntilKeepsItsOrder: queries that works of WaitUntil make of a
+// database reach it in the order of the works, and so do those of one event
+// before those of the next.
+func TestParity_WaitUntilKeepsItsOrder(t *testing.T) {
+	parity(t, func(t *testing.T, w *edgetest.World) {
+		const events, works = 20, 50
+		for range events {
+			is(t, w, "/one/a/inserts?n="+strconv.Itoa(works), "")
+		}
+		w.Settle()
+		want := ""
+		for i := range events * works {
+			want += "," + strconv.Itoa(i%works)
+		}
+		got := w.Fetch("POST", "/one/a/d1", "SELECT group_concat(text) FROM (SELECT text FROM notes ORDER BY id)").Want(200).Text()
+		if got, _, _ = strings.Cut(got, " "); got != want[1:] {
+			t.Errorf("the rows came as %s", got)
+		}
+	})
+}
+
 func TestParity_SQLAndD1Texts(t *testing.T) {
 	parity(t, func(t *testing.T, w *edgetest.World) {
 		for _, c := range []struct{ path, sql, want string }{

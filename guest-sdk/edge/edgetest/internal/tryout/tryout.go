@@ -109,6 +109,17 @@ var deeds = map[string]deed{
 		}
 		return text(""), err
 	},
+	"inserts": func(o *One, _ *edge.Request, q url.Values) (*edge.Response, error) {
+		n, err := strconv.Atoi(q.Get("n"))
+		db := o.env.D1("DB")
+		for i := range n {
+			o.state.WaitUntil("insert", func() error {
+				_, err := db.Prepare("INSERT INTO notes (text) VALUES (?)").Bind(strconv.Itoa(i)).Run()
+				return err
+			})
+		}
+		return text(""), err
+	},
 	"ws":  upgrade,
 	"own": func(_ *One, r *edge.Request, _ url.Values) (*edge.Response, error) { return own(r) },
 	"say": say,
