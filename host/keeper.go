@@ -330,8 +330,8 @@ func RestoreBackup(from, name, to string) (admin.BackedUp, error) {
 // VerifyData checks a data directory that no host has open. Problems are in
 // its answer.
 func VerifyData(ctx context.Context, dir string) (v *storage.Verified, err error) {
-	if _, err := os.Stat(filepath.Join(dir, "LOCK")); err != nil {
-		return nil, fmt.Errorf("%s is no data directory: %w", dir, err)
+	if err := isData(dir); err != nil {
+		return nil, err
 	}
 	e, err := storage.Open(storage.Config{Dir: dir})
 	if err != nil {

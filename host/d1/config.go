@@ -39,6 +39,8 @@ type Config struct {
 	History time.Duration
 	// NoHistory keeps none.
 	NoHistory bool
+	// HistoryAsStored leaves what is kept as the last host has set it.
+	HistoryAsStored bool
 	// Relaxed names the databases, as patterns with one '*' if need be, whose
 	// statements and values D1's limits do not bound.
 	Relaxed []string

@@ -88,8 +88,10 @@ func New(cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h.client = client
-	if err := h.cfg.Engine.SetHistory(namespace, h.cfg.History); err != nil {
-		return nil, err
+	if !h.cfg.HistoryAsStored {
+		if err := h.cfg.Engine.SetHistory(namespace, h.cfg.History); err != nil {
+			return nil, err
+		}
 	}
 	return h, h.sweepScratch()
 }

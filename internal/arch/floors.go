@@ -53,7 +53,7 @@ var Floors = []Floor{
 	{Package: "internal/invariant"},
 	{Package: "internal/wasmtest", Imports: []string{"host"}},
 	{Package: "internal/sim/...", Imports: []string{"guest-sdk/...", "host/hostcall", "internal/...", "runtime/..."}},
-	{Package: "internal/cli", Imports: []string{"guest-sdk", "host", "host/admin", "host/app", "host/ingress", "host/storage/storagebench", "runtime/engine", "runtime/engine/enginebench", "runtime/store"}, Tests: []string{"internal/wasmtest"}},
+	{Package: "internal/cli", Imports: []string{"guest-sdk", "host", "host/admin", "host/app", "host/ingress", "host/storage/sqltext", "host/storage/storagebench", "runtime/engine", "runtime/engine/enginebench", "runtime/store"}, Tests: []string{"internal/wasmtest"}},
 
 	{Package: "objects/logroom/...", Imports: []string{"guest-sdk/...", "objects/logroom/..."}, Tests: testsOfApps},
 	{Package: "objects/conversation/...", Imports: []string{"guest-sdk/...", "objects/conversation/..."}, Tests: testsOfApps},

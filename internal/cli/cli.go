@@ -8,7 +8,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/holdfast-run/holdfast/host/admin"
 	"github.com/holdfast-run/holdfast/host/app"
@@ -43,6 +45,10 @@ type call struct {
 	out    io.Writer
 	err    io.Writer
 	getenv func(string) (string, bool)
+
+	in       io.Reader
+	terminal func(stream any) bool // whether a person is at it
+	patience time.Duration         // of that person: work that lasts longer shows a bar
 }
 
 func commands() []command {
@@ -54,7 +60,7 @@ func commands() []command {
 		{"alarms", "list|run|forget", "set and dead alarms of a running host", alarms},
 		{"backup", "--to PATH", "copy all that a running host stores, or one namespace", backup},
 		{"restore", "--from PATH", "make a data directory from a backup, or import a namespace", restore},
-		{"d1", "execute|export|…", "D1 databases of a running host: " + d1Verbs, d1Command},
+		{"d1", "execute|export|…", "D1 databases of a running host, or with --data of a stopped one: " + d1Verbs, d1Command},
 		{"bench", "storage|engine", "measure the storage engine, or instances, on this machine", bench},
 		{"verify", "[--data DIR]", "check all that is stored", verify},
 		{"clock", "advance DURATION", "move the manual clock of a running host", clockCommand},
@@ -67,12 +73,18 @@ func Run(args []string, stdout, stderr io.Writer, getenv func(string) (string, b
 		help(stdout)
 		return exitOK
 	}
+	c := &call{name: args[0], args: args[1:], out: stdout, err: stderr, getenv: getenv, in: os.Stdin, terminal: isTerminal, patience: barAfter}
+	return c.dispatch()
+}
+
+// dispatch runs the command that the call names.
+func (c *call) dispatch() int {
 	for _, cmd := range commands() {
-		if cmd.name == args[0] {
-			return report(stderr, cmd.name, cmd.run(&call{cmd.name, args[1:], stdout, stderr, getenv}))
+		if cmd.name == c.name {
+			return report(c.err, cmd.name, cmd.run(c))
 		}
 	}
-	return report(stderr, "", usage("unknown command %q; holdfast help lists them", args[0]))
+	return report(c.err, "", usage("unknown command %q; holdfast help lists them", c.name))
 }
 
 func help(w io.Writer) {

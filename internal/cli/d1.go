@@ -3,14 +3,20 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/holdfast-run/holdfast/host"
+	"github.com/holdfast-run/holdfast/host/admin"
+	"github.com/holdfast-run/holdfast/runtime/store"
 )
 
 // d1Verbs are the words behind holdfast d1.
@@ -20,11 +26,14 @@ const d1Verbs = "list, create, delete, info, execute, migrations, export, import
 type d1Call struct {
 	*call
 	client                  *client
+	transport               http.RoundTripper // to a data directory; nil: to a running host
+	host                    string            // in addresses
 	at                      *point
 	command, file, output   *string
 	table, dir, to, role    *string
 	migrationsTable, format *string
 	noSchema, noData        *bool
+	bar                     *bar // of what is done; nil: none is shown
 }
 
 // d1Command is holdfast d1.
@@ -32,6 +41,7 @@ func d1Command(c *call) error {
 	f := c.flags()
 	format := &choice{"table", []string{"table", "json", "csv"}}
 	f.Var(format, "format", "of execute: table, json or csv; of export: sql is meant by table, csv takes --table")
+	data := f.String("data", "", "data directory of a host that does not run, instead of --admin-addr; HOLDFAST_DATA alone does not choose it")
 	d := &d1Call{
 		call: c, client: f.client(), at: f.point(), format: &format.value,
 		command: f.String("command", "", "SQL to execute"), file: f.String("file", "", "file to execute or import, - for standard input"),
@@ -44,6 +54,34 @@ func d1Command(c *call) error {
 	if err != nil {
 		return err
 	}
+	if d.host = *d.client.addr; !f.given("data") {
+		return d.run(args)
+	}
+	if f.given("admin-addr") {
+		return usage("--data and --admin-addr: expected at most one")
+	}
+	return d.stopped(*data, func() error { return d.run(args) })
+}
+
+// stopped opens the databases of a host that does not run, for run.
+func (d *d1Call) stopped(data string, run func() error) (err error) {
+	s, err := host.OpenStoppedD1(data, slog.New(slog.NewTextHandler(d.err, &slog.HandlerOptions{Level: slog.LevelError})))
+	if errors.Is(err, store.ErrLocked) {
+		return usage("--data %s: a host has it open: stop it, or ask it with --admin-addr ADDR (%s unless it was given another)", data, admin.DefaultAddr)
+	}
+	if errors.Is(err, host.ErrNoData) {
+		return usage("--data: %v", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	d.transport, d.host = s.Transport(), "stopped"
+	return run()
+}
+
+// run runs the verb that args begin with.
+func (d *d1Call) run(args []string) error {
 	if len(args) == 1 && args[0] == "list" {
 		return d.list()
 	}
@@ -93,7 +131,7 @@ func (d *d1Call) rest(method, path string, body, out any) error {
 func (d *d1Call) send(method, path string, in io.Reader) ([]byte, error) {
 	address := path
 	if strings.HasPrefix(path, "/") {
-		address = "http://" + *d.client.addr + path
+		address = "http://" + d.host + path
 	}
 	req, err := http.NewRequest(method, address, in)
 	if err != nil {
@@ -102,12 +140,12 @@ func (d *d1Call) send(method, path string, in io.Reader) ([]byte, error) {
 	if *d.client.token != "" {
 		req.Header.Set("Authorization", "Bearer "+*d.client.token)
 	}
-	resp, err := (&http.Client{Timeout: clientTimeout}).Do(req)
+	resp, err := (&http.Client{Timeout: clientTimeout, Transport: d.transport}).Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("no host answers at %s: %w", *d.client.addr, err)
+		return nil, fmt.Errorf("no host answers at %s (the databases of one that is stopped: --data DIR): %w", d.host, err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	text, err := io.ReadAll(d.bar.reads(resp.Body, resp.ContentLength))
 	if err != nil || resp.StatusCode < 400 {
 		return text, err
 	}
@@ -187,7 +225,7 @@ func (d *d1Call) input() (string, error) {
 		}
 		return string(text), nil
 	}
-	text, err := io.ReadAll(os.Stdin)
+	text, err := io.ReadAll(d.in)
 	return string(text), err
 }
 

@@ -35,12 +35,20 @@ func (d *d1Call) query(name, sql string) (list []d1Result, err error) {
 	return list, err
 }
 
-// execute is d1 execute NAME.
+// execute is d1 execute NAME: of a text, or of what a person types.
 func (d *d1Call) execute(name string, _ []string) error {
+	if *d.command == "" && *d.file == "" && d.terminal(d.in) {
+		return d.prompt(name)
+	}
 	sql, err := d.input()
 	if err != nil {
 		return err
 	}
+	return d.show(name, sql)
+}
+
+// show runs a text and prints what comes of it.
+func (d *d1Call) show(name, sql string) error {
 	if *d.format == "json" {
 		var list json.RawMessage
 		if err := d.rest(http.MethodPost, "/"+url.PathEscape(name)+"/query", map[string]string{"sql": sql}, &list); err != nil {
@@ -230,6 +238,8 @@ func (d *d1Call) export(name string, _ []string) error {
 	path := "/client/v4/accounts/local/d1/database/" + url.PathEscape(name)
 	var text []byte
 	var err error
+	d.bar = d.newBar("export " + name)
+	defer d.bar.end()
 	switch ext := filepath.Ext(*d.output); {
 	case *d.format == "csv":
 		if *d.table == "" {
@@ -241,7 +251,7 @@ func (d *d1Call) export(name string, _ []string) error {
 	default:
 		text, err = d.exportSQL(name)
 	}
-	if err != nil {
+	if d.bar.end(); err != nil {
 		return err
 	}
 	if *d.output == "" {
@@ -276,8 +286,10 @@ func (d *d1Call) imports(name string, _ []string) error {
 		return err
 	}
 	text := []byte(input)
+	d.bar = d.newBar("import " + name)
+	defer d.bar.end()
 	if bytes.HasPrefix(text, []byte("SQLite format 3\x00")) {
-		_, err := d.send(http.MethodPut, "/client/v4/accounts/local/d1/database/"+url.PathEscape(name)+"/file", bytes.NewReader(text))
+		_, err := d.send(http.MethodPut, "/client/v4/accounts/local/d1/database/"+url.PathEscape(name)+"/file", d.bar.sends(text))
 		return err
 	}
 	sum := md5.Sum(text)
@@ -289,7 +301,7 @@ func (d *d1Call) imports(name string, _ []string) error {
 	if err := d.rest(http.MethodPost, path, map[string]string{"action": "init", "etag": etag}, &begun); err != nil {
 		return err
 	}
-	if _, err := d.send(http.MethodPut, begun.UploadURL, bytes.NewReader(text)); err != nil {
+	if _, err := d.send(http.MethodPut, begun.UploadURL, d.bar.sends(text)); err != nil {
 		return err
 	}
 	var done struct {
@@ -301,7 +313,7 @@ func (d *d1Call) imports(name string, _ []string) error {
 	if err := d.rest(http.MethodPost, path, map[string]string{"action": "ingest", "etag": etag, "filename": begun.Filename}, &done); err != nil {
 		return err
 	}
-	if done.Error != "" {
+	if d.bar.end(); done.Error != "" {
 		return fmt.Errorf("%s", done.Error)
 	}
 	_, err = fmt.Fprintf(d.out, "%d queries\n", done.Result.Queries)

@@ -57,6 +57,14 @@ func (f *flags) parse() ([]string, error) {
 	}
 }
 
+// given reports whether a flag stood on the command line; a variable does not
+// count.
+func (f *flags) given(name string) bool {
+	found := false
+	f.Visit(func(fl *flag.Flag) { found = found || fl.Name == name })
+	return found
+}
+
 // setVariable sets a flag from the environment; a repeatable one takes a line
 // each.
 func setVariable(fl *flag.Flag, v string) error {
