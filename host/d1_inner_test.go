@@ -17,14 +17,15 @@ import (
 	"github.com/holdfast-run/holdfast/host/storage"
 )
 
-// newTenants is an app with a database for each tenant, each with a migration.
-func newTenants(t *testing.T) *d1App {
+// newTenants is an app with a database for each tenant, each with a migration,
+// of which so many stay open (0: the default).
+func newTenants(t testing.TB, open int) *d1App {
 	t.Helper()
-	engine, err := storage.Open(storage.Config{Dir: t.TempDir(), CacheBytes: 8 << 20, MemTableBytes: 4 << 20})
+	engine, err := storage.Open(storage.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	databases, err := d1.New(d1.Config{Engine: engine, Scratch: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	databases, err := d1.New(d1.Config{Engine: engine, OpenMax: open, Scratch: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func newTenants(t *testing.T) *d1App {
 	return &d1App{
 		host: databases, log: slog.New(slog.DiscardHandler), migrated: map[string]*migration{},
 		bindings: map[string]database{"DB": {
-			name: "tenant-*", migrations: fstest.MapFS{"1.sql": {Data: []byte("CREATE TABLE t (id INTEGER PRIMARY KEY, n)")}},
+			name: "tenant-*", migrations: fstest.MapFS{"1.sql": {Data: []byte("CREATE TABLE t (id INTEGER PRIMARY KEY, n, owner TEXT, body TEXT); CREATE INDEX t_n ON t (n)")}},
 		}},
 	}
 }
@@ -46,7 +47,7 @@ func newTenants(t *testing.T) *d1App {
 // the database without its tables; one that fails, or never had a database,
 // holds nobody up.
 func TestD1App_QueriesKeepTheirPlaces(t *testing.T) {
-	a := newTenants(t)
+	a := newTenants(t, 0)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	const queries = 60
@@ -93,7 +94,7 @@ func TestD1App_QueriesKeepTheirPlaces(t *testing.T) {
 // TestD1App_APlaceThatIsGivenUpHoldsNobody: a query that is cancelled while it
 // waits lets those behind it go on, and nobody overtakes for that.
 func TestD1App_APlaceThatIsGivenUpHoldsNobody(t *testing.T) {
-	a := newTenants(t)
+	a := newTenants(t, 0)
 	query := func(sql string) func(context.Context) (*abi.D1Results, error) {
 		return a.Query(&abi.D1QueryRequest{Binding: "DB", Name: "tenant-a", Statements: []abi.D1Statement{{SQL: sql}}})
 	}

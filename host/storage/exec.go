@@ -289,7 +289,7 @@ func (o *Object) nested(steps ...controlStatement) (err error) {
 // pages, the turn's changes included.
 func (o *Object) DatabaseSize() int64 {
 	switch {
-	case o.session != nil && o.session.begun:
+	case o.session != nil && o.session.begun && o.session.wrote: // else it is what was committed
 		pages, err := o.session.number(controlFreePages, "")
 		if err == nil {
 			return pages * int64(o.session.file.pageBytes)
