@@ -40,6 +40,10 @@ func packages(t *testing.T) string {
 			missing(t, "%v", err)
 		}
 	}
+	// wrangler, the most demanding of them, refuses an older one.
+	if out, err := exec.Command("node", "-e", "if (parseInt(process.versions.node) < 20) { console.log(process.version); process.exit(1) }").CombinedOutput(); err != nil {
+		missing(t, "node 20 is the oldest that they take, this is %s(%v)", out, err)
+	}
 	installed.once.Do(func() { installed.dir, installed.out, installed.err = install() })
 	if installed.err != nil {
 		missing(t, "npm ci: %v\n%s", installed.err, installed.out)

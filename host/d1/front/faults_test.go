@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,16 +20,28 @@ type far struct {
 	src    d1.Source
 }
 
-// farTimeout bounds a query of far, and so what an answer that does not come
-// costs.
-const farTimeout = 300 * time.Millisecond
-
 func newFar(t *testing.T) *far {
 	t.Helper()
-	server := newBenchWith(t, func(c *d1.Config) { c.TransactionTimeout = farTimeout / 3 }, nil)
+	server := newBench(t)
 	p := newProxy(t, server.serve())
-	b := newBenchWith(t, func(c *d1.Config) { c.QueryTimeout = farTimeout }, nil)
-	return &far{b, server, p, d1.Source{URL: p.url + "/d1/far"}}
+	f := &far{newBench(t), server, p, d1.Source{URL: p.url + "/d1/far"}}
+	p.lost = f.abandon
+	return f
+}
+
+// abandon ends what a client that has lost its stream leaves on the server: the
+// transaction would last until it has taken too long.
+func (f *far) abandon() {
+	streams := f.server.front.streams
+	streams.mu.Lock()
+	var left []string
+	for baton := range streams.byName {
+		left = append(left, baton)
+	}
+	streams.mu.Unlock()
+	for _, baton := range left {
+		streams.expire(baton)
+	}
 }
 
 // try runs statements on the remote database: several are a batch.
@@ -37,7 +50,12 @@ func (f *far) try(sql ...string) (string, error) {
 	for i, text := range sql {
 		statements[i].SQL = text
 	}
-	results, _, err := f.front.host.Query(f.t.Context(), f.src, statements, len(sql) > 1, "")
+	ctx, cancel := context.WithCancel(f.t.Context())
+	defer cancel()
+	f.proxy.mu.Lock()
+	f.proxy.held = cancel
+	f.proxy.mu.Unlock()
+	results, _, err := f.front.host.Query(ctx, f.src, statements, len(sql) > 1, "")
 	if err != nil {
 		return "", err
 	}
@@ -61,17 +79,21 @@ func (f *far) must(sql ...string) string {
 }
 
 // lost checks that err says that the answer of a server did not come, and that
-// trying again may help.
-func lost(t *testing.T, err error) {
+// trying again may help; or that nobody waited any more.
+func lost(t *testing.T, h harm, err error) {
 	t.Helper()
+	want, retryable := d1.KindUnavailable, true
+	if h == harmHold {
+		want, retryable = d1.KindCanceled, false
+	}
 	var fault *d1.Error
-	if !errors.As(err, &fault) || fault.Kind != d1.KindUnavailable && fault.Kind != d1.KindTimeout || !fault.Retryable || fault.Message == "" {
-		t.Errorf("got %v (%+v), want one that says that the server did not answer", err, fault)
+	if !errors.As(err, &fault) || fault.Kind != want || fault.Retryable != retryable || fault.Message == "" {
+		t.Errorf("%s: got %v (%+v), want one of kind %d that says that the server did not answer", h, err, fault, want)
 	}
 }
 
 // TestFaults_ReadsAreTriedAgain: a read is answered whatever happens to its
-// first try, but where no time is left.
+// first try, as long as somebody waits.
 func TestFaults_ReadsAreTriedAgain(t *testing.T) {
 	f := newFar(t)
 	f.must("CREATE TABLE t (a)")
@@ -81,7 +103,7 @@ func TestFaults_ReadsAreTriedAgain(t *testing.T) {
 		got, err := f.try("SELECT a FROM t")
 		switch {
 		case h == harmHold:
-			lost(t, err)
+			lost(t, h, err)
 		case err != nil || got != "7":
 			t.Errorf("%s: %q, %v", h, got, err)
 		}
@@ -108,7 +130,7 @@ func TestFaults_WritesAreSentOnce(t *testing.T) {
 		for _, sql := range []string{"INSERT INTO t VALUES (%d)", "INSERT INTO t VALUES (%d) RETURNING a"} {
 			f.proxy.arm(1, h)
 			_, err := f.try(fmt.Sprintf(sql, i))
-			lost(t, err)
+			lost(t, h, err)
 			if h.heard() {
 				rows++
 			}
@@ -142,7 +164,7 @@ func TestFaults_BatchesAreWholeOrNot(t *testing.T) {
 				rows += 3
 			}
 			if f.proxy.arm(0, harmNone); harmed {
-				lost(t, err)
+				lost(t, h, err)
 			} else if err != nil {
 				t.Errorf("%s, not met: %v", h, err)
 			}
@@ -222,7 +244,7 @@ func TestFaults_ServerRestarts(t *testing.T) {
 		if f.proxy.arm(0, harmNone); n == 1 && err != nil {
 			t.Errorf("before the batch: %v", err)
 		} else if n > 1 {
-			lost(t, err)
+			lost(t, harmNone, err)
 		}
 		if got := f.must("SELECT count(*) FROM t"); got != want {
 			t.Errorf("before request %d: %s rows, want %s", n, got, want)

@@ -22,7 +22,7 @@ const (
 	harmHalfJSON  harm = "half of the answer comes, as if it were whole"
 	harmNothing   harm = "the answer is empty"
 	harmBusy      harm = "something before the server answers 503"
-	harmHold      harm = "the answer does not come"
+	harmHold      harm = "the answer does not come, and nobody waits for it any more"
 )
 
 var harms = []harm{harmCutBefore, harmCutAfter, harmCutHalf, harmHalfJSON, harmNothing, harmBusy, harmHold}
@@ -42,6 +42,8 @@ type proxy struct {
 	at    int // the one that is harmed, counted from 1
 	harm  harm
 	hook  func()   // called before that request goes on, if not nil
+	held  func()   // called when an answer is held
+	lost  func()   // called before the client hears of its harm, if not nil
 	sent  []string // bodies that the server has got
 }
 
@@ -101,8 +103,14 @@ func (p *proxy) next(body string) (h harm, hook func()) {
 	return h, hook
 }
 
-// each request to the server has a connection of its own: what was left open
-// by a server that is gone is for other tests.
+func (p *proxy) ends() {
+	if p.lost != nil {
+		p.lost()
+	}
+}
+
+// apart gives each request to the server a connection of its own: what was left
+// open by a server that is gone is for other tests.
 var apart = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -116,8 +124,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch h {
 	case harmCutBefore:
+		p.ends()
 		panic(http.ErrAbortHandler)
 	case harmBusy:
+		p.ends()
 		http.Error(w, `{"error":"come back later"}`, http.StatusServiceUnavailable)
 		return
 	}
@@ -134,10 +144,16 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
+	if h != harmNone {
+		p.ends()
+	}
 	switch h {
 	case harmCutAfter:
 		panic(http.ErrAbortHandler)
 	case harmHold:
+		p.mu.Lock()
+		p.held()
+		p.mu.Unlock()
 		<-p.over
 		return
 	case harmHalfJSON:
