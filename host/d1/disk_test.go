@@ -157,8 +157,8 @@ func TestDisk_FailsAtAnyWrite(t *testing.T) {
 const badDiskBatches = 15
 
 // diskFails runs batches while the n-th write and all behind it fail. said
-// tells that a query was refused, met that there were so many writes. There is
-// one log: that a full disk meets the change of logs is storage's to test.
+// tells that a query was refused, met that there were so many writes. Memtables
+// are small, so that the disk also fails while Pebble changes logs.
 func diskFails(t *testing.T, n int, fault error) (said, met bool) {
 	t.Helper()
 	mem := vfs.NewCrashableMem()
@@ -178,7 +178,7 @@ func diskFails(t *testing.T, n int, fault error) (said, met bool) {
 	go func() {
 		said := false
 		err := func() error {
-			e, err := storage.Open(storage.Config{Dir: "data", FS: errorfs.Wrap(mem, inject), CacheBytes: 1 << 20,
+			e, err := storage.Open(storage.Config{Dir: "data", FS: errorfs.Wrap(mem, inject), MemTableBytes: 256 << 10, CacheBytes: 1 << 20,
 				Logger: slog.New(slog.DiscardHandler), Fatal: func(message string) { fatal <- message; select {} }})
 			if err != nil {
 				return err // a host that cannot start
@@ -216,7 +216,7 @@ func badDiskWork(h *Host, acked *atomic.Int64) error {
 	if _, _, err := h.Exec(context.Background(), db, "CREATE TABLE t (id INTEGER PRIMARY KEY, body)\nCREATE TABLE c (n)"); err != nil {
 		return err
 	}
-	body := strings.Repeat("a row of some length ", 40)
+	body := strings.Repeat("a row of some length ", 1000) // so that logs are changed
 	for i := range badDiskBatches {
 		_, _, err := h.Query(context.Background(), db, []Statement{
 			{SQL: fmt.Sprintf("INSERT INTO t VALUES (%d, '%s')", i+1, body)}, {SQL: "DELETE FROM c"}, {SQL: "INSERT INTO c SELECT count(*) FROM t"},

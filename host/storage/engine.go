@@ -107,6 +107,7 @@ func (e *Engine) openPebble() error {
 		return errors.Join(store.Errorf("open %s: %w", e.cfg.Dir, err), lock.Close())
 	}
 	e.db, e.lock = db, lock
+	e.guard.running.Store(true)
 	return nil
 }
 
@@ -216,6 +217,7 @@ func (e *Engine) Close() error {
 	e.lifecycle.Unlock()
 	e.syncs.stop()
 	e.databases.close()
+	e.guard.running.Store(false)
 	var err error
 	if e.Failed() == nil {
 		err = e.flush() // so that the next Open has no log to read
