@@ -93,7 +93,11 @@ func cpuMicroseconds(b *testing.B, pid int) float64 {
 }
 
 // measure sends b.N requests over the connections.
-func measure(b *testing.B, method, path, body string) {
+func measure(b *testing.B, method, path, body string) { measureOver(b, objects, method, path, body) }
+
+// measureOver is measure with a number of objects of its own.
+func measureOver(b *testing.B, objects int, method, path, body string) {
+	b.Helper()
 	p := host(b)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}}
 	defer client.CloseIdleConnections()
@@ -153,6 +157,20 @@ func BenchmarkAppend(b *testing.B) {
 // BenchmarkAppendAlone is the same without D1.
 func BenchmarkAppendAlone(b *testing.B) {
 	measure(b, "POST", "/rooms/NAME/events", event)
+}
+
+// tenants is how many databases of their own BenchmarkTenant… have.
+const tenants = 1000
+
+// BenchmarkTenantRead is a worker and an indexed SELECT of ten rows of a
+// tenant's own D1 database, of many.
+func BenchmarkTenantRead(b *testing.B) {
+	measureOver(b, tenants, "GET", "/d1/tenant/NAME/read", "")
+}
+
+// BenchmarkTenantWrite is a worker and a durable INSERT into such a database.
+func BenchmarkTenantWrite(b *testing.B) {
+	measureOver(b, tenants, "GET", "/d1/tenant/NAME/write", "")
 }
 
 const event = `{"content":"sixty-four bytes of content, or about as many as that, for now"}`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
 )
@@ -33,10 +34,29 @@ func events(r *edge.Request, env *edge.Env, room string) (*edge.Response, error)
 	return edge.JSON(200, map[string]any{"events": rows}), nil
 }
 
-// d1 answers init, insert/TEXT and select/ID.
+// tenant reads or writes a tenant's own database.
+func tenant(name, op string, env *edge.Env) (*edge.Response, error) {
+	db := env.D1Named("TENANT", "load-"+name)
+	switch op {
+	case "read":
+		res, err := db.Prepare("SELECT id, n FROM t ORDER BY n DESC LIMIT 10").All()
+		if err != nil {
+			return nil, err
+		}
+		return edge.Text(200, strconv.Itoa(len(res.Rows))), nil
+	case "write":
+		_, err := db.Prepare("INSERT INTO t (n, body) VALUES (?, ?)").Bind(env.Now().UnixNano(), strings.Repeat("b", 200)).Run()
+		return edge.Text(200, "ok"), err
+	}
+	return edge.Text(404, "not found"), nil
+}
+
+// d1 answers init, insert/TEXT, select/ID, and tenant/NAME/read and write.
 func d1(p []string, env *edge.Env) (*edge.Response, error) {
 	db := env.D1("DB")
 	switch {
+	case p[0] == "tenant" && len(p) == 3:
+		return tenant(p[1], p[2], env)
 	case p[0] == "init":
 		for _, s := range schema {
 			if _, err := db.Prepare(s).Run(); err != nil {
