@@ -365,7 +365,8 @@ func (d *Directory) Do(ctx context.Context, c *Class, r store.Ref, fn func(o *Ob
 	}
 }
 
-// Evict makes an object cold once it is idle; it waits for that.
+// Evict makes an object cold once nothing of it is unfinished but timers; it
+// waits for that.
 func (d *Directory) Evict(ctx context.Context, r store.Ref) error {
 	for {
 		o := d.Find(r)
@@ -373,7 +374,7 @@ func (d *Directory) Evict(ctx context.Context, r store.Ref) error {
 			return nil
 		}
 		done := make(chan bool, 1)
-		if !o.post(func() { done <- o.evict() }) {
+		if !o.post(func() { done <- o.dismiss() }) {
 			return nil
 		}
 		if <-done {

@@ -178,6 +178,7 @@ type access struct {
 	Problem   *problem `json:"problem,omitempty"`
 	Name      string   `json:"name,omitempty"`
 	Suspended bool     `json:"suspended,omitempty"`
+	Owed      int      `json:"owed,omitempty"` // rows that the ledger lacks of the registry's own
 }
 
 // Enter checks a call's credential and notes the call.
@@ -212,7 +213,7 @@ func (r *Registry) Enter(e entry) (access, error) {
 	} else if len(r.batch) > 0 {
 		r.commit()
 	}
-	return access{Problem: problemOf(err), Name: r.firm.Name, Suspended: r.firm.Suspended}, nil
+	return access{Problem: problemOf(err), Name: r.firm.Name, Suspended: r.firm.Suspended, Owed: r.emit.queue.Len() + len(r.dirty)}, nil
 }
 
 // Note notes a call that Enter let in quietly, or that failed after it.

@@ -27,6 +27,7 @@ type visit struct {
 	firm string
 	path string // below the firm: "users/u1", ":lag"
 	arg  string
+	owed int // rows that the registry has and the ledger does not
 }
 
 // firmCall is one row of the contract. Its do runs once the registry has let
@@ -54,7 +55,7 @@ func init() {
 		{method: "POST", path: "conversations", action: "conversation_created", resource: resourceConversation, quiet: true, check: checkCreation, do: createConversation},
 		{method: "GET", path: "reports/*", action: "access_report", resource: resourceReport, check: checkReport, do: runReport},
 		{method: "GET", path: "audit:verify", action: "access_audit_verify", resource: resourceFirm, do: verifyAudit},
-		{method: "GET", path: ":lag", action: "access_lag", resource: resourceFirm, do: showLag},
+		{method: "GET", path: ":lag", action: "access_lag", resource: resourceFirm, quiet: true, do: showLag},
 		{method: "POST", path: ":reconcile", action: "index_reconciled", resource: resourceFirm, platform: true, do: reconcileNow},
 		{method: "POST", path: "key:rotate", action: "key_rotated", resource: resourceFirm, platform: true, quiet: true, do: rotateKey},
 		{method: "POST", path: ":suspend", action: "firm_suspended", resource: resourceFirm, platform: true, quiet: true, do: suspendFirm},
@@ -171,10 +172,11 @@ func (v *visit) run(fc *firmCall) (*edge.Response, error) {
 	if c, ok := checked.(*creation); ok && wrong == nil {
 		e.session = c.Session
 	}
-	_, err := enter(v.env, v.firm, e)
+	a, err := enter(v.env, v.firm, e)
 	if err != nil {
 		return nil, err
 	}
+	v.owed = a.Owed
 	resp, err := fc.do(v, checked)
 	if p := problemOf(err); p != nil {
 		v.tell(v.note(err))
