@@ -18,11 +18,18 @@ const (
 
 // auditColumns are those of audit_log_index, in the order of auditValues.
 var auditColumns = []string{"firmId", "auditId", "seq", "userId", "action", "resourceType", "resourceId", "timestamp", "ipAddress", "userAgent",
-	"outcome", "details", "nonce", "digest", "prevHash", "hash"}
+	"outcome", "details", "nonce", "digest", "prevHash", "hash", "accessDay"}
+
+// dayMs is a day in milliseconds.
+const dayMs = 86_400_000
 
 func (l *Ledger) auditValues(a *auditRow) []any {
+	var accessDay any
+	if strings.HasPrefix(a.Action, accessPrefix) {
+		accessDay = a.Timestamp / dayMs
+	}
 	return []any{l.id, a.AuditID, a.Seq, orNull(a.UserID), a.Action, a.ResourceType, orNull(a.ResourceID), a.Timestamp, orNull(a.IPAddress), orNull(a.UserAgent),
-		a.Outcome, orNull(a.Details), orNull(a.Nonce), a.Digest, a.PrevHash, a.Hash}
+		a.Outcome, orNull(a.Details), orNull(a.Nonce), a.Digest, a.PrevHash, a.Hash, accessDay}
 }
 
 // auditInsert begins the statement that adds rows to the audit trail. A row

@@ -243,7 +243,7 @@ func practiceAreas(db *edge.D1, a *asked) (*table, error) {
 	for _, r := range areas {
 		names = append(names, string(r[0].Bytes))
 	}
-	since := a.now - a.days*24*time.Hour.Milliseconds()
+	since := a.now - a.days*dayMs
 	t := &table{columns: []string{"practiceArea", "totalConversations", "completedConversations", "avgDataQuality", "avgCompletionHours"}}
 	for len(names) > 0 {
 		n := min(len(names), areasAtOnce)
@@ -328,7 +328,10 @@ func auditTrail(db *edge.D1, a *asked) (*table, error) {
 }
 
 const (
-	accessColumnsSQL = `SELECT a.accessDay, a.userId, u.name, u.role, count(*), count(DISTINCT a.resourceId), count(CASE WHEN a.outcome = 'blocked' THEN 1 END)
+	accessColumnsSQL = `SELECT a.accessDay, a.userId, u.name, u.role, count(*),
+		(SELECT count(*) FROM (SELECT DISTINCT resourceId FROM audit_log_index AS r INDEXED BY idx_audit_log_index_access
+			WHERE r.accessDay = a.accessDay AND r.userId IS a.userId AND r.resourceId IS NOT NULL AND r.timestamp >= ?3)),
+		count(CASE WHEN a.outcome = 'blocked' THEN 1 END)
 		FROM audit_log_index AS a INDEXED BY idx_audit_log_index_access LEFT JOIN user_index AS u ON u.firmId = ?1 AND u.userId = a.userId
 		WHERE a.accessDay >= ?2 AND a.timestamp >= ?3`
 	accessGroupSQL = ` GROUP BY a.accessDay, a.userId LIMIT ?4`
@@ -336,9 +339,8 @@ const (
 
 // accessReport counts who read what in the last 30 days, by day and user.
 func accessReport(db *edge.D1, a *asked) (*table, error) {
-	day := (24 * time.Hour).Milliseconds()
-	since := a.now - accessDays*day
-	args := []any{a.firm, since / day, since, a.limit}
+	since := a.now - accessDays*dayMs
+	args := []any{a.firm, since / dayMs, since, a.limit}
 	query := accessColumnsSQL
 	if a.user != "" {
 		query += " AND a.userId = ?5"
@@ -349,7 +351,7 @@ func accessReport(db *edge.D1, a *asked) (*table, error) {
 		return nil, err
 	}
 	for _, r := range rows {
-		r[0] = abi.Text(time.UnixMilli(r[0].Int * day).UTC().Format(time.DateOnly))
+		r[0] = abi.Text(time.UnixMilli(r[0].Int * dayMs).UTC().Format(time.DateOnly))
 	}
 	slices.SortStableFunc(rows, func(x, y []abi.Value) int {
 		return cmp.Or(cmp.Compare(string(y[0].Bytes), string(x[0].Bytes)), cmp.Compare(y[4].Int, x[4].Int))

@@ -119,7 +119,7 @@ CREATE TABLE audit_log_index (
   digest       TEXT    NOT NULL,
   prevHash     TEXT    NOT NULL,
   hash         TEXT    NOT NULL,
-  accessDay    INTEGER GENERATED ALWAYS AS (CASE WHEN substr(action, 1, 7) = 'access_' THEN timestamp / 86400000 END) VIRTUAL,
+  accessDay    INTEGER, -- days since 1970, of actions that only read
   UNIQUE (firmId, auditId)
 );
 
