@@ -1,6 +1,7 @@
 package engage
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -185,6 +186,26 @@ type listing struct {
 	limit int64
 }
 
+// listFilter is a filter of the list: one of some words, or any text.
+type listFilter struct {
+	name  string
+	words []string
+	most  int
+}
+
+// listFilters is the filters, the one that leaves fewest rows first.
+var listFilters = []listFilter{
+	{"assignedTo", nil, UserIDBytesMax}, {"practiceArea", nil, WordBytesMax}, {"conflictStatus", intake.ConflictStatuses, 0}, {"status", intake.Statuses, 0},
+}
+
+func (f *listFilter) read(q url.Values) (string, error) {
+	if f.words != nil {
+		return filterOneOf(q, f.name, f.words)
+	}
+	s, _, err := filterText(q, f.name, f.most)
+	return s, err
+}
+
 // checkList reads a query for conversations.
 func checkList(v *visit) (any, error) {
 	q, err := rest.Query(v.req)
@@ -196,28 +217,15 @@ func checkList(v *visit) (any, error) {
 		l.where += " AND " + cond
 		l.args = append(l.args, args...)
 	}
-	for _, f := range []struct {
-		name  string
-		words []string
-	}{{"status", intake.Statuses}, {"conflictStatus", intake.ConflictStatuses}} {
-		s, err := filterOneOf(q, f.name, f.words)
+	index := "" // the most selective filter decides which index is walked
+	for _, f := range listFilters {
+		s, err := f.read(q)
 		if err != nil {
 			return nil, err
 		}
 		if s != "" {
-			and(f.name+" = ?", s)
-		}
-	}
-	for _, f := range []struct {
-		name string
-		most int
-	}{{"assignedTo", UserIDBytesMax}, {"practiceArea", WordBytesMax}} {
-		s, has, err := filterText(q, f.name, f.most)
-		if err != nil {
-			return nil, err
-		}
-		if has && s != "" {
-			and(f.name+" = ?", s)
+			and(index+f.name+" = ?", s)
+			index = "+"
 		}
 	}
 	if l.limit, err = rest.QueryNumber(q, "limit", ListLimitDefault, 1, ListLimitMax); err != nil {

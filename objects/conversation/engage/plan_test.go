@@ -34,8 +34,8 @@ func newBigFirm(t testing.TB) *bigFirm {
 		f.sql(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT %d UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 			INSERT INTO conversation_index (firmId, sessionId, userId, clientName, clientEmail, practiceArea, status, phase, assignedTo, conflictStatus,
 				goalsCompleted, goalsTotal, dataQualityScore, createdAt, lastActivity, isDeleted, version)
-			SELECT 'big', 's' || i, 'u' || i %% 500, 'Client ' || i, 'c' || i || '@example.com', 'area ' || i %% 20, CASE i %% 4 WHEN 0 THEN 'completed' WHEN 1 THEN 'terminated' ELSE 'active' END,
-				'secured', CASE WHEN i %% 3 THEN 'u' || i %% 200 END, CASE i %% 5 WHEN 0 THEN 'pending' WHEN 1 THEN 'conflict_detected' ELSE 'clear' END,
+			SELECT 'big', 's' || i, 'u' || (i %% 500), 'Client ' || i, 'c' || i || '@example.com', 'area ' || (i %% 20), CASE i %% 4 WHEN 0 THEN 'completed' WHEN 1 THEN 'terminated' ELSE 'active' END,
+				'secured', CASE WHEN i %% 3 THEN 'u' || (i %% 200) END, CASE i %% 5 WHEN 0 THEN 'pending' WHEN 1 THEN 'conflict_detected' ELSE 'clear' END,
 				1, 3, i %% 101, 1700000000000 + i * 60000, 1700000000000 + i * 60500, i %% 50 = 0, 1 FROM n`, from+1, from+bigRows/10))
 	}
 	f.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) INSERT INTO user_index (firmId, userId, name, role, status) SELECT 'big', 'u' || i, 'User ' || i, 'attorney', 'active' FROM n`)
