@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
@@ -18,7 +19,14 @@ type Queue struct {
 	name  string
 	first uint64 // the seq of the oldest entry that is kept
 	next  uint64 // the seq of the entry to come
+	// held is the entries from first on that are in memory too: usually all,
+	// so that a delivery need not read what was just written.
+	held      []Item
+	heldBytes int
 }
+
+// heldBytesMax bounds the values that a queue keeps in memory.
+const heldBytesMax = 256 << 10
 
 // Item is an entry with its place.
 type Item struct {
@@ -55,6 +63,10 @@ func OpenQueue(kv *edge.KV, prefix string, last uint64) (*Queue, error) {
 // among others with PutMany, in the same turn.
 func (q *Queue) Add(value []byte) edge.Entry {
 	e := edge.Entry{Key: q.key(q.next), Value: value}
+	if q.first+uint64(len(q.held)) == q.next && q.heldBytes+len(value) <= heldBytesMax {
+		q.held = append(q.held, Item{q.next, value})
+		q.heldBytes += len(value)
+	}
 	q.next++
 	return e
 }
@@ -76,30 +88,44 @@ func (q *Queue) Len() int { return int(q.next - q.first) }
 func (q *Queue) Last() uint64 { return q.next - 1 }
 
 // Peek reads the oldest entries, up to a number and, but for the first, up to
-// a number of bytes. Values are the caller's.
+// a number of bytes. Values are not to be changed.
 func (q *Queue) Peek(entriesMax, bytesMax int) ([]Item, error) {
-	var items []Item
 	if q.Len() == 0 {
 		return nil, nil
 	}
+	if n := len(q.held); n == q.Len() || n >= entriesMax {
+		return slices.Clone(within(q.held[:min(n, entriesMax)], bytesMax)), nil
+	}
+	var items []Item
 	entries, failed := q.kv.List(edge.ListOptions{Prefix: q.name, Limit: entriesMax})
 	for k, v := range entries {
 		seq, err := strconv.ParseUint(k[len(q.name):], 16, 64)
 		if err != nil {
 			return nil, fmt.Errorf("outbox: %q is not the key of an entry", k)
 		}
-		if bytesMax -= len(v); bytesMax < 0 && len(items) > 0 {
-			break
-		}
 		items = append(items, Item{seq, v})
 	}
-	return items, failed()
+	return within(items, bytesMax), failed()
+}
+
+// within is the first of items, up to a number of bytes, but at least one.
+func within(items []Item, bytesMax int) []Item {
+	for i := range items {
+		if bytesMax -= len(items[i].Value); bytesMax < 0 && i > 0 {
+			return items[:i]
+		}
+	}
+	return items
 }
 
 // Drop deletes the entries up to a seq, which have been delivered.
 func (q *Queue) Drop(through uint64) error {
 	var keys []string
 	for ; q.first <= through && q.first < q.next; q.first++ {
+		if len(q.held) > 0 {
+			q.heldBytes -= len(q.held[0].Value)
+			q.held = q.held[1:]
+		}
 		if keys = append(keys, q.key(q.first)); len(keys) == deleteChunk {
 			if _, err := q.kv.DeleteMany(keys...); err != nil {
 				return err

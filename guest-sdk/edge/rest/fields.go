@@ -14,8 +14,8 @@ func Parse(body []byte) (Fields, error) {
 	if !utf8.Valid(body) {
 		return nil, Bad("the body is not UTF-8")
 	}
-	var f Fields
-	if err := json.Unmarshal(body, &f); err != nil || f == nil {
+	f, ok := split(body)
+	if !ok {
 		return nil, Bad("the body is not a JSON object")
 	}
 	return f, nil
@@ -36,8 +36,8 @@ func (f Fields) Text(name string, max int, optional bool) (string, error) {
 		}
 		return "", Bad(name + " is missing")
 	}
-	var s string
-	if json.Unmarshal(f[name], &s) != nil {
+	s, ok := unquote(f[name])
+	if !ok {
 		return "", Bad(name + " must be a string")
 	}
 	if s == "" {

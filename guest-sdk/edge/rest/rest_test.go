@@ -127,3 +127,30 @@ func TestCredential_HashAndForms(t *testing.T) {
 		t.Error("Matches")
 	}
 }
+
+// FuzzParse holds Parse to encoding/json.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{`{}`, ` { "a" : 1 , "b":[{"c":"}\\"]"}],"a":null}`, `{"\u0061\\n":"x\"y","":{}}`, `[]`, `{"a":1}x`, `{"a":tru}`, "{\"a\":\t-1.5e3}", `null`, `{"a":null,"b":"","c":"\\u00e4"}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		if !utf8.ValidString(body) {
+			return
+		}
+		var want map[string]json.RawMessage
+		good := json.Unmarshal([]byte(body), &want) == nil && want != nil
+		got, err := Parse([]byte(body))
+		if good != (err == nil) || len(got) != len(want) {
+			t.Fatalf("%q: %v, %v, want %v", body, got, err, want)
+		}
+		for name, raw := range want {
+			if string(got[name]) != string(raw) {
+				t.Fatalf("%q: %q is %q, want %q", body, name, got[name], raw)
+			}
+			var text string
+			if s, ok := unquote(got[name]); ok != (json.Unmarshal(raw, &text) == nil && string(raw) != "null") || ok && s != text {
+				t.Fatalf("%q: %q reads as %q, %v, want %q", body, name, s, ok, text)
+			}
+		}
+	})
+}

@@ -46,12 +46,8 @@ func (s *Session) commit(notes ...note) {
 }
 
 func (s *Session) write(notes []note) error {
-	for _, n := range notes {
-		e, err := s.emit.note(n)
-		if err != nil {
-			return err
-		}
-		s.batch = append(s.batch, e)
+	for i := range notes {
+		s.batch = append(s.batch, s.emit.note(&notes[i]))
 	}
 	s.head.Notes = s.emit.queue.Last()
 	s.put(headKey, s.head.record())

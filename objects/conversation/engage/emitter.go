@@ -1,7 +1,7 @@
 package engage
 
 import (
-	"encoding/json"
+	"fmt"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/outbox"
@@ -14,21 +14,18 @@ const (
 	submitRowsMax  = 100
 )
 
+// submitURL is where a ledger takes submissions. No route leads there.
+const submitURL = "http://ledger/submit"
+
 // notesPrefix is where an object keeps notes that the ledger does not have.
 const notesPrefix = "o/"
 
 // submission is what an object owes the ledger. Notes carry their places, so
 // that the ledger knows which it has.
 type submission struct {
-	Source string `json:"source"`
-	Notes  []sent `json:"notes,omitempty"`
-	Rows   []row  `json:"rows,omitempty"`
-}
-
-// sent is a note with its place among its source's.
-type sent struct {
-	Seq uint64 `json:"n"`
-	note
+	Source string
+	Notes  []outbox.Item // each a note as it was stored
+	Rows   []row
 }
 
 // emitter brings an object's notes and index rows to its firm's ledger, in
@@ -66,13 +63,7 @@ func (e *emitter) pending() bool {
 }
 
 // note makes the storage entry of a note.
-func (e *emitter) note(n note) (edge.Entry, error) {
-	b, err := json.Marshal(n)
-	if err != nil {
-		return edge.Entry{}, err
-	}
-	return e.queue.Add(b), nil
-}
+func (e *emitter) note(n *note) edge.Entry { return e.queue.Add(n.appendTo(nil)) }
 
 // step submits once. A submission that was made before does nothing.
 func (e *emitter) step() error {
@@ -85,21 +76,17 @@ func (e *emitter) step() error {
 	if err != nil {
 		return err
 	}
-	sub := submission{Source: e.source}
-	for _, it := range items {
-		s := sent{Seq: it.Seq}
-		if err := json.Unmarshal(it.Value, &s.note); err != nil {
-			return err
-		}
-		sub.Notes = append(sub.Notes, s)
-	}
 	rows, done := e.rows(submitRowsMax)
-	sub.Rows = rows
-	if len(sub.Notes) == 0 && len(sub.Rows) == 0 {
+	if len(items) == 0 && len(rows) == 0 {
 		return nil
 	}
-	if _, err := edge.Call[bool](ledgerOf(e.env, e.firm), "submit", sub); err != nil {
+	sub := submission{Source: e.source, Notes: items, Rows: rows}
+	resp, err := ledgerOf(e.env, e.firm).Fetch(edge.NewRequest("POST", submitURL, sub.appendTo(nil)))
+	if err != nil {
 		return err
+	}
+	if resp.Status != 204 {
+		return fmt.Errorf("the ledger answered %d: %.200s", resp.Status, resp.Body)
 	}
 	if n := len(items); n > 0 {
 		if err := e.queue.Drop(items[n-1].Seq); err != nil {

@@ -1,7 +1,6 @@
 package engage
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -67,8 +66,8 @@ func (l *Ledger) nextLoad() (ld load, err error) {
 		return ld, err
 	}
 	for _, it := range ld.items {
-		var a auditRow
-		if err := json.Unmarshal(it.Value, &a); err != nil {
+		a, err := auditRowOf(it.Value)
+		if err != nil {
 			return ld, err
 		}
 		ld.audit = append(ld.audit, l.auditValues(&a))

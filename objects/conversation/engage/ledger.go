@@ -1,8 +1,8 @@
 package engage
 
 import (
+	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"sync"
@@ -24,13 +24,17 @@ const (
 
 // ledgerHead is the end of the chain.
 type ledgerHead struct {
-	Seq     uint64 `json:"seq"`
-	Hash    string `json:"hash"`
-	AuditID string `json:"auditId,omitempty"` // of the last row
+	Seq     uint64
+	Hash    string
+	AuditID string // of the last row
+}
+
+func (h *ledgerHead) record() []byte {
+	return appendText(appendText(binary.AppendUvarint(nil, h.Seq), h.Hash), h.AuditID)
 }
 
 // auditRow is a row of the audit trail with its place and hashes.
-type auditRow struct {
+type auditRow struct { // stored by appendTo
 	chain.Row
 	At int64 `json:"at"` // when the ledger took it
 }
@@ -67,18 +71,27 @@ const lastMax = 20_000
 // NewLedger takes up what the last instance left.
 func NewLedger(state *edge.State, env *edge.Env) (*Ledger, error) {
 	l := &Ledger{state: state, env: env, id: state.ID.Name(), owed: map[string]*row{}, last: map[string]uint64{}}
-	h, ok, err := edge.Get[ledgerHead](l.kv(), ledgerKey)
+	l.head.Hash = chain.Genesis(l.id)
+	h, ok, err := l.kv().Get(ledgerKey)
 	if err != nil {
 		return nil, err
 	}
-	if l.head = h; !ok {
-		l.head.Hash = chain.Genesis(l.id)
+	if ok {
+		r := wireReader{rest: string(h)}
+		if l.head = (ledgerHead{r.number(), r.text(), r.text()}); r.err != nil {
+			return nil, r.err
+		}
 	}
 	if l.audit, err = outbox.OpenQueue(l.kv(), auditPrefix, l.head.Seq); err != nil {
 		return nil, err
 	}
-	rows, failed := edge.List[row](l.kv(), edge.ListOptions{Prefix: owedPrefix})
-	for k, w := range rows {
+	rows, failed := l.kv().List(edge.ListOptions{Prefix: owedPrefix})
+	for k, v := range rows {
+		r := wireReader{rest: string(v)}
+		w := r.row()
+		if r.err != nil {
+			return nil, r.err
+		}
 		l.owe(k[len(owedPrefix):], w)
 	}
 	if err := failed(); err != nil {
@@ -117,77 +130,80 @@ func (l *Ledger) Open(string) (string, error) {
 	return "", nil
 }
 
-// Submit takes what an object owes. The answer comes when D1 has it too, or
+// submit takes what an object owes. The answer comes when D1 has it too, or
 // has failed: so an object that changes fast submits as fast as D1 takes it,
 // and much at a time.
-func (l *Ledger) Submit(in submission) (bool, error) {
-	entries, err := l.take(&in)
+func (l *Ledger) submit(body []byte) error {
+	entries, err := l.take(body)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if len(entries) == 0 {
-		return true, nil
+		return nil
 	}
 	if err := putAll(l.kv(), entries); err != nil {
 		l.state.Abort("storage does not take a submission: " + err.Error())
 	}
 	if err := l.pump.Due(); err != nil {
-		return false, err
+		return err
 	}
 	if l.pump.Failing() > 0 {
 		l.pump.Kick()
-		return true, nil
+		return nil
 	}
 	done := make(chan struct{})
 	l.waiting = append(l.waiting, done)
 	l.pump.Kick()
 	<-done
-	return true, nil
+	return nil
 }
 
 // take makes storage entries of what is new in a submission: notes get their
 // place in the chain, rows replace older ones of the same key.
-func (l *Ledger) take(in *submission) (entries []edge.Entry, err error) {
-	last, err := l.lastOf(in.Source)
+func (l *Ledger) take(body []byte) (entries []edge.Entry, err error) {
+	r := wireReader{rest: string(body)}
+	source := r.text()
+	last, err := l.lastOf(source)
 	if err != nil {
 		return nil, err
 	}
-	now := l.now()
-	was := last
-	for i := range in.Notes {
-		n := &in.Notes[i]
-		if n.Seq <= last {
+	now, was := l.now(), last
+	for range r.number() {
+		seq, n := r.number(), r.note()
+		if r.err != nil {
+			return nil, l.refuse(r.err)
+		}
+		if seq <= last {
 			continue
 		}
-		last = n.Seq
-		e, err := l.chain(in.Source, n, now)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, e)
+		last = seq
+		entries = append(entries, l.chain(source, seq, &n, now))
 	}
 	if last != was {
-		l.last[in.Source] = last
-		head, err := json.Marshal(l.head)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, edge.Entry{Key: ledgerKey, Value: head}, edge.Entry{Key: lastPrefix + in.Source, Value: strconv.AppendUint(nil, last, 10)})
+		l.last[source] = last
+		entries = append(entries, edge.Entry{Key: ledgerKey, Value: l.head.record()}, edge.Entry{Key: lastPrefix + source, Value: strconv.AppendUint(nil, last, 10)})
 	}
-	for _, w := range in.Rows {
+	for range r.number() {
+		w := r.row()
+		if r.err != nil {
+			return nil, l.refuse(r.err)
+		}
 		key := w.Kind + "/" + w.Key
-		if have := l.owed[key]; tables[w.Kind] == nil || have != nil && have.Version >= w.Version {
+		if have := l.owed[key]; have != nil && have.Version >= w.Version {
 			continue
 		}
 		w.At = now
-		b, err := json.Marshal(w)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, edge.Entry{Key: owedPrefix + key, Value: b})
+		entries = append(entries, edge.Entry{Key: owedPrefix + key, Value: w.appendTo(nil)})
 		l.owe(key, w)
 	}
-	return entries, nil
+	return entries, r.err
+}
+
+// refuse discards the instance: what a damaged submission has begun to change
+// in memory is not true.
+func (l *Ledger) refuse(err error) error {
+	l.state.Abort("a submission is damaged: " + err.Error())
+	return err
 }
 
 // lastOf is the place of the last note that was taken of a source.
@@ -204,12 +220,12 @@ func (l *Ledger) lastOf(source string) (uint64, error) {
 }
 
 // chain gives a note its place.
-func (l *Ledger) chain(source string, n *sent, now int64) (edge.Entry, error) {
+func (l *Ledger) chain(source string, seq uint64, n *note, now int64) edge.Entry {
 	var nonce [chain.NonceBytes]byte
 	l.state.Rand(nonce[:])
 	a := auditRow{At: now}
 	a.Entry = chain.Entry{
-		Seq: int64(l.head.Seq + 1), AuditID: source + "." + strconv.FormatUint(n.Seq, 10), Timestamp: n.At, Action: n.Action, Outcome: n.Outcome,
+		Seq: int64(l.head.Seq + 1), AuditID: source + "." + strconv.FormatUint(seq, 10), Timestamp: n.At, Action: n.Action, Outcome: n.Outcome,
 		ResourceType: n.ResourceType, UserID: n.User, ResourceID: n.ResourceID, IPAddress: n.IP, UserAgent: n.Agent, Details: n.Details,
 	}
 	a.Nonce = hex.EncodeToString(nonce[:])
@@ -220,8 +236,7 @@ func (l *Ledger) chain(source string, n *sent, now int64) (edge.Entry, error) {
 	if l.audit.Len() == 0 {
 		l.oldest = now
 	}
-	b, err := json.Marshal(a)
-	return l.audit.Add(b), err
+	return l.audit.Add(a.appendTo(nil))
 }
 
 // lag is how far D1 is behind.
@@ -241,8 +256,8 @@ func (l *Ledger) Lag(string) (lag, error) {
 			if err != nil || len(items) == 0 {
 				return out, err
 			}
-			var a auditRow
-			if err := json.Unmarshal(items[0].Value, &a); err != nil {
+			a, err := auditRowOf(items[0].Value)
+			if err != nil {
 				return out, err
 			}
 			l.oldest = a.At
@@ -263,9 +278,15 @@ func (l *Ledger) Lag(string) (lag, error) {
 // Alarm takes up what is owed to D1.
 func (l *Ledger) Alarm(edge.AlarmInfo) error { return l.pump.Alarm() }
 
-// Fetch is not for a ledger: other objects call its methods.
-func (l *Ledger) Fetch(*edge.Request) (*edge.Response, error) {
-	return rest.Failed(rest.NotFound("no such path"))
+// Fetch takes the submissions of other objects; no route leads here.
+func (l *Ledger) Fetch(r *edge.Request) (*edge.Response, error) {
+	if r.URL != submitURL {
+		return rest.Failed(rest.NotFound("no such path"))
+	}
+	if err := l.submit(r.Body); err != nil {
+		return nil, err
+	}
+	return &edge.Response{Status: 204}, nil
 }
 
 // errBehind says that D1 does not take what it is owed.
@@ -287,6 +308,5 @@ func (l *Ledger) drain() error {
 func init() {
 	edge.Register("FirmLedger", NewLedger, edge.Interleave())
 	edge.Method("open", (*Ledger).Open)
-	edge.Method("submit", (*Ledger).Submit)
 	edge.Method("lag", (*Ledger).Lag)
 }

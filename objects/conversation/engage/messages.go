@@ -168,9 +168,12 @@ func (s *Session) append(in *incoming, learned bool) []byte {
 	return b
 }
 
+// answerMessage answers a message with the state. The buffer is used again:
+// an answer is handed to the host before the next event is taken.
 func (s *Session) answerMessage(status int, message []byte) *edge.Response {
-	b := append(append([]byte(`{"message":`), message...), `,"state":`...)
-	return edge.JSONBytes(status, append(s.appendState(b), '}'))
+	b := append(append(append(s.reply[:0], `{"message":`...), message...), `,"state":`...)
+	s.reply = append(s.appendState(b), '}')
+	return edge.JSONBytes(status, s.reply)
 }
 
 // getMessages answers a page of messages in the order of seq.

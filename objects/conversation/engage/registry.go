@@ -94,12 +94,8 @@ func (r *Registry) commit(notes ...note) {
 }
 
 func (r *Registry) write(notes []note) error {
-	for _, n := range notes {
-		e, err := r.emit.note(n)
-		if err != nil {
-			return err
-		}
-		r.batch = append(r.batch, e)
+	for i := range notes {
+		r.batch = append(r.batch, r.emit.note(&notes[i]))
 	}
 	if len(notes) > 0 {
 		r.batch = append(r.batch, edge.Entry{Key: notesKey, Value: strconv.AppendUint(nil, r.emit.queue.Last(), 10)})

@@ -199,20 +199,21 @@ const workloadSQL = `SELECT u.userId, u.name, u.role,
 	(SELECT avg(dataQualityScore) FROM conversation_index WHERE assignedTo = u.userId AND isDeleted = 0 AND status = 'active'),
 	(SELECT count(*) FROM case_assignment_index WHERE assignedTo = u.userId AND status = 'active'),
 	(SELECT avg(estimatedHours) FROM case_assignment_index WHERE assignedTo = u.userId AND status = 'active')
-	FROM user_index AS u WHERE u.status = 'active' AND u.userId > ?1 ORDER BY u.userId LIMIT ?2`
+	FROM user_index AS u WHERE u.status = 'active' ORDER BY u.userId LIMIT ?1`
 
 // workload is what each active user has to do, most first. Each count is of
-// its own: a conversation with three assignments counts once.
+// its own: a conversation with three assignments counts once. All users are
+// read, since nobody knows before who has most.
 func workload(db *edge.D1, a *asked) (*table, error) {
-	rows, err := db.Prepare(workloadSQL).Bind(a.after.ID, a.limit+1).Raw()
+	rows, err := db.Prepare(workloadSQL).Bind(ReportLimitMax).Raw()
 	if err != nil {
 		return nil, err
 	}
-	t := (&table{
-		columns: []string{"userId", "name", "role", "activeConversations", "avgDataQuality", "assignedCases", "avgEstimatedHours"}, rows: rows,
-	}).page(a, func(last []abi.Value) rest.Cursor { return rest.Cursor{ID: string(last[0].Bytes)} })
-	slices.SortStableFunc(t.rows, func(x, y []abi.Value) int { return cmp.Compare(y[3].Int, x[3].Int) })
-	return t, nil
+	slices.SortStableFunc(rows, func(x, y []abi.Value) int { return cmp.Compare(y[3].Int, x[3].Int) })
+	return &table{
+		columns: []string{"userId", "name", "role", "activeConversations", "avgDataQuality", "assignedCases", "avgEstimatedHours"},
+		rows:    rows[:min(len(rows), int(a.limit))],
+	}, nil
 }
 
 const (

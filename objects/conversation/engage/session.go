@@ -78,6 +78,7 @@ type Session struct {
 	fixed   []byte   // intake.View.AppendFixed; nil after a change
 	batch   []edge.Entry
 	sockets int
+	reply   []byte // the buffer of the last answer to a message
 
 	emit      emitter
 	lease     *lease

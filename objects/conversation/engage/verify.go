@@ -1,6 +1,7 @@
 package engage
 
 import (
+	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
 	"github.com/holdfast-run/holdfast/objects/conversation/chain"
 )
@@ -16,29 +17,17 @@ type verdict struct {
 	Behind   bool   `json:"behind,omitempty"` // D1 lacks rows and does not take them now
 }
 
-// foundAudit is a row of audit_log_index.
-type foundAudit struct {
-	Seq                                                      int64
-	AuditID                                                  string
-	UserID, ResourceID, IPAddress, UserAgent, Details, Nonce *string
-	Action, ResourceType, Outcome, Digest, PrevHash, Hash    string
-	Timestamp                                                int64
-}
+// verifySQL reads what foundAudit takes apart.
+const verifySQL = `SELECT seq, timestamp, auditId, action, outcome, resourceType, userId, resourceId, ipAddress, userAgent, details,
+	nonce, digest, prevHash, hash FROM audit_log_index WHERE seq > ? ORDER BY seq LIMIT ?`
 
-func (f *foundAudit) row() chain.Row {
-	text := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
+// foundAudit is a row of verifySQL; NULL is "".
+func foundAudit(v []abi.Value) (r chain.Row) {
+	r.Seq, r.Timestamp = v[0].Int, v[1].Int
+	for i, s := range [...]*string{&r.AuditID, &r.Action, &r.Outcome, &r.ResourceType, &r.UserID, &r.ResourceID, &r.IPAddress, &r.UserAgent, &r.Details, &r.Nonce, &r.Digest, &r.PrevHash, &r.Hash} {
+		*s = string(v[2+i].Bytes)
 	}
-	return chain.Row{
-		Entry: chain.Entry{
-			Seq: f.Seq, AuditID: f.AuditID, Timestamp: f.Timestamp, Action: f.Action, Outcome: f.Outcome, ResourceType: f.ResourceType,
-			UserID: text(f.UserID), ResourceID: text(f.ResourceID), IPAddress: text(f.IPAddress), UserAgent: text(f.UserAgent), Details: text(f.Details),
-		},
-		Nonce: text(f.Nonce), Digest: f.Digest, PrevHash: f.PrevHash, Hash: f.Hash,
-	}
+	return r
 }
 
 // Verify walks the whole audit trail in D1: every row must follow the one
@@ -51,17 +40,12 @@ func (l *Ledger) Verify(string) (verdict, error) {
 	v := chain.NewVerifier(l.id)
 	out := verdict{OK: true}
 	for after := int64(0); ; {
-		res, err := databaseOf(l.env, l.id).Prepare(`SELECT seq, auditId, userId, resourceId, ipAddress, userAgent, details, nonce, action, resourceType, outcome,
-			digest, prevHash, hash, timestamp FROM audit_log_index WHERE seq > ? ORDER BY seq LIMIT ?`).Bind(after, verifyPage).All()
-		if err != nil {
-			return verdict{}, err
-		}
-		rows, err := edge.Scan[foundAudit](res)
+		rows, err := databaseOf(l.env, l.id).Prepare(verifySQL).Bind(after, verifyPage).Raw()
 		if err != nil {
 			return verdict{}, err
 		}
 		for i := range rows {
-			r := rows[i].row()
+			r := foundAudit(rows[i])
 			if uint64(r.Seq) > end.Seq && uint64(r.Seq) <= l.head.Seq {
 				continue
 			}
@@ -73,7 +57,7 @@ func (l *Ledger) Verify(string) (verdict, error) {
 		if len(rows) < verifyPage {
 			break
 		}
-		after = rows[len(rows)-1].Seq
+		after = rows[len(rows)-1][0].Int
 	}
 	if seq, hash := v.At(); out.OK && (uint64(seq) != end.Seq || hash != end.Hash) {
 		out.OK, out.BrokenAt = false, end.AuditID // the trail was cut off
