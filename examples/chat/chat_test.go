@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/holdfast-run/holdfast/host"
+	"github.com/holdfast-run/holdfast/internal/browsertest"
 	"github.com/holdfast-run/holdfast/internal/wasmtest"
 )
 
@@ -48,32 +49,32 @@ func invite(h *wasmtest.Host, id, secret string) string {
 func (p *tab) enter(h *wasmtest.Host, id, name string) {
 	p.t.Helper()
 	p.open(invite(h, id, secret))
-	p.fill("author", name)
-	p.click("enter-button")
+	p.Fill("author", name)
+	p.Click("enter-button")
 	p.live()
 }
 
 func TestPage_TwoPeopleTalk(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	h := start(t, host.Config{})
 	ann := newTab(t, b)
 	ann.open(h.URL + "/chat/")
-	ann.fill("author", "Ann")
-	ann.fill("room-name", "Harbour")
-	ann.click("enter-button")
+	ann.Fill("author", "Ann")
+	ann.Fill("room-name", "Harbour")
+	ann.Click("enter-button")
 	ann.live()
 	ann.here("Ann (you)")
-	if got := ann.str(`document.getElementById("title").textContent`); got != "Harbour" {
+	if got := ann.Str(`document.getElementById("title").textContent`); got != "Harbour" {
 		t.Fatalf("the room's name is %q", got)
 	}
 	ann.say("ahoy")
 	ann.sees("ahoy")
 
-	link := ann.str(`import("/chat/session.js").then((s) => { const k = s.load(); return s.inviteLink(k.id, k.secret); })`)
+	link := ann.Str(`import("/chat/session.js").then((s) => { const k = s.load(); return s.inviteLink(k.id, k.secret); })`)
 	bob := newTab(t, b)
 	bob.open(link)
-	bob.fill("author", "Bob")
-	bob.click("enter-button")
+	bob.Fill("author", "Bob")
+	bob.Click("enter-button")
 	bob.live()
 	bob.sees("ahoy")
 	ann.here("Ann (you)", "Bob")
@@ -81,29 +82,29 @@ func TestPage_TwoPeopleTalk(t *testing.T) {
 	bob.say("well met")
 	ann.sees("ahoy", "well met")
 	bob.sees("ahoy", "well met")
-	if n := ann.str(`String(document.querySelectorAll("#outbox .message").length)`); n != "0" {
+	if n := ann.Str(`String(document.querySelectorAll("#outbox .message").length)`); n != "0" {
 		t.Fatalf("%s messages are still on the way", n)
 	}
 
-	bob.click("leave")
-	bob.wait("the door is shown", `!document.getElementById("door").hidden`)
+	bob.Click("leave")
+	bob.Wait("the door is shown", `!document.getElementById("door").hidden`)
 	ann.here("Ann (you)")
 }
 
 func TestPage_SecretStaysOutOfAddresses(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	h := start(t, host.Config{})
 	makeRoom(t, h, "quiet", "Quiet")
 	ann := newTab(t, b)
 	ann.enter(h, "quiet", "Ann")
-	if at := ann.str(`location.href`); at != h.URL+"/chat/#room=quiet" {
+	if at := ann.Str(`location.href`); at != h.URL+"/chat/#room=quiet" {
 		t.Fatalf("the address bar shows %s", at)
 	}
-	ann.do(chromedp.Reload())
+	ann.Do(chromedp.Reload())
 	ann.live()
 	ann.here("Ann (you)")
 	host := strings.TrimPrefix(h.URL, "http://")
-	for _, u := range ann.asked() {
+	for _, u := range ann.Asked() {
 		parsed, err := url.Parse(u)
 		if err != nil {
 			t.Fatal(err)
@@ -119,7 +120,7 @@ func TestPage_SecretStaysOutOfAddresses(t *testing.T) {
 }
 
 func TestPage_ComesBackAfterARestart(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	dir := t.TempDir()
 	h := start(t, host.Config{DataDir: dir})
 	makeRoom(t, h, "pier", "Pier")
@@ -130,9 +131,9 @@ func TestPage_ComesBackAfterARestart(t *testing.T) {
 	ann.say("before")
 	bob.sees("before")
 	h.Stop()
-	ann.wait("the page has noticed", `document.getElementById("state").dataset.state !== "live"`)
+	ann.Wait("the page has noticed", `document.getElementById("state").dataset.state !== "live"`)
 	ann.say("while it was away")
-	ann.wait("the message waits", `document.querySelectorAll("#outbox .message").length === 1`)
+	ann.Wait("the message waits", `document.querySelectorAll("#outbox .message").length === 1`)
 
 	// What others said meanwhile, on another address of the same data.
 	away := start(t, host.Config{DataDir: dir})
@@ -149,18 +150,18 @@ func TestPage_ComesBackAfterARestart(t *testing.T) {
 	ann.sees(want...)
 	bob.say("after")
 	ann.sees(append(want, "after")...)
-	ann.wait("nothing waits", `document.querySelectorAll("#outbox .message").length === 0`)
+	ann.Wait("nothing waits", `document.querySelectorAll("#outbox .message").length === 0`)
 	ann.here("Ann (you)", "Bob")
 }
 
 func TestPage_LostAcknowledgementSendsOnce(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	h := start(t, host.Config{})
 	makeRoom(t, h, "mole", "Mole")
 	ann := newTab(t, b)
 	ann.enter(h, "mole", "Ann")
 	// From its first message on the page hears nothing until it reconnects.
-	ann.str(`import("/_holdfast/client.js").then(({ Connection }) => {
+	ann.Str(`import("/_holdfast/client.js").then(({ Connection }) => {
 		const take = Connection.prototype.take;
 		Connection.prototype.take = function (data) {
 			if (!data.includes('"type":"ack"') && !data.includes('"type":"event"')) return take.call(this, data);
@@ -180,52 +181,52 @@ func TestPage_LostAcknowledgementSendsOnce(t *testing.T) {
 }
 
 func TestPage_KeyboardAlone(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	h := start(t, host.Config{})
 	ann := newTab(t, b)
 	ann.open(h.URL + "/chat/")
-	ann.wait("the name has the focus", `document.activeElement.id === "author"`)
-	ann.keys("Ann")
-	ann.keys(kb.Tab) // to the choice, "New room" being chosen
-	ann.keys(kb.Tab)
-	ann.wait("the room's name has the focus", `document.activeElement.id === "room-name"`)
-	ann.keys("Quay")
-	ann.press()
+	ann.Wait("the name has the focus", `document.activeElement.id === "author"`)
+	ann.Keys("Ann")
+	ann.Keys(kb.Tab) // to the choice, "New room" being chosen
+	ann.Keys(kb.Tab)
+	ann.Wait("the room's name has the focus", `document.activeElement.id === "room-name"`)
+	ann.Keys("Quay")
+	ann.Press()
 	ann.live()
-	ann.wait("the message has the focus", `document.activeElement.id === "text"`)
-	ann.keys("one")
-	ann.press()
-	ann.keys("two")
-	ann.press()
+	ann.Wait("the message has the focus", `document.activeElement.id === "text"`)
+	ann.Keys("one")
+	ann.Press()
+	ann.Keys("two")
+	ann.Press()
 	ann.sees("one", "two")
-	ann.wait("the message has the focus still", `document.activeElement.id === "text" && document.activeElement.value === ""`)
+	ann.Wait("the message has the focus still", `document.activeElement.id === "text" && document.activeElement.value === ""`)
 }
 
 func TestPage_SaysWhyItCannotGoOn(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	h := start(t, host.Config{Vars: map[string]string{"OWNER_KEYS": `{"chat":"sha256:` + strings.Repeat("0", 64) + `"}`}})
 	ann := newTab(t, b)
 	says := func(text string) {
 		t.Helper()
-		ann.wait("the door says: "+text, `!document.getElementById("door-error").hidden && document.getElementById("door-error").textContent.includes(`+fmt.Sprintf("%q", text)+`)`)
+		ann.Wait("the door says: "+text, `!document.getElementById("door-error").hidden && document.getElementById("door-error").textContent.includes(`+fmt.Sprintf("%q", text)+`)`)
 	}
 	ann.open(h.URL + "/chat/")
-	ann.click("enter-button")
+	ann.Click("enter-button")
 	says("Please give your name.")
-	ann.fill("author", "Ann")
-	ann.fill("room-name", "Closed")
-	ann.click("enter-button")
+	ann.Fill("author", "Ann")
+	ann.Fill("room-name", "Closed")
+	ann.Click("enter-button")
 	says("Only the owner of this namespace makes rooms")
 	bob := newTab(t, b)
 	ann, bob = bob, ann
 	ann.open(invite(h, "nowhere", "wrong"))
-	ann.fill("author", "Ann")
-	ann.click("enter-button")
+	ann.Fill("author", "Ann")
+	ann.Click("enter-button")
 	says("There is no such room.")
 }
 
 func TestPage_DeletedRoom(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	const key = "the-owner-key"
 	h := start(t, host.Config{Vars: map[string]string{"OWNER_KEYS": `{"chat":"sha256:` + hashOf(key) + `"}`}})
 	a := wasmtest.Do(t, "POST", h.URL+"/logs", key, map[string]any{"id": "gone", "name": "Gone", "ownerNamespace": "chat", "secret": secret})
@@ -239,11 +240,11 @@ func TestPage_DeletedRoom(t *testing.T) {
 	if a := wasmtest.Do(t, "DELETE", h.URL+"/logs/gone", key, nil); a.Status != 204 {
 		t.Fatalf("delete: %d %s", a.Status, a.Body)
 	}
-	ann.wait("the page says so", `document.getElementById("state").textContent === "This room has been deleted" && document.getElementById("composer").hidden`)
+	ann.Wait("the page says so", `document.getElementById("state").textContent === "This room has been deleted" && document.getElementById("composer").hidden`)
 }
 
 func TestPage_LongHistory(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	h := start(t, host.Config{})
 	makeRoom(t, h, "long", "Long")
 	const said = 250
@@ -258,20 +259,20 @@ func TestPage_LongHistory(t *testing.T) {
 	ann.enter(h, "long", "Ann")
 	shown := func(n int) {
 		t.Helper()
-		ann.wait(fmt.Sprintf("%d messages are shown, in order", n),
+		ann.Wait(fmt.Sprintf("%d messages are shown, in order", n),
 			fmt.Sprintf(`(() => { const s = [...document.querySelectorAll("#messages .message")].map((e) => Number(e.dataset.seq)); return s.length === %d && s.every((v, i) => v === %d + i); })()`, n, said-n+1))
 	}
 	shown(100)
-	ann.wait("the newest is in sight", `(() => { const s = document.getElementById("scroller"); return s.scrollHeight - s.scrollTop - s.clientHeight < 2; })()`)
-	ann.click("earlier")
+	ann.Wait("the newest is in sight", `(() => { const s = document.getElementById("scroller"); return s.scrollHeight - s.scrollTop - s.clientHeight < 2; })()`)
+	ann.Click("earlier")
 	shown(200)
-	ann.click("earlier")
+	ann.Click("earlier")
 	shown(250)
-	ann.wait("there is nothing earlier", `document.getElementById("earlier").hidden`)
+	ann.Wait("there is nothing earlier", `document.getElementById("earlier").hidden`)
 }
 
 func TestPage_NarrowNeedsNoSidewaysScroll(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	h := start(t, host.Config{})
 	makeRoom(t, h, "narrow", "A room with a rather long name that goes on and on")
 	appendAs(t, h, "narrow", "Somebody with a long name indeed, longer than any line", strings.Repeat("unbroken", 60))
@@ -280,17 +281,17 @@ func TestPage_NarrowNeedsNoSidewaysScroll(t *testing.T) {
 			p := newTab(t, b)
 			fits := func(where string) {
 				t.Helper()
-				p.wait(where+" fits", `document.documentElement.scrollWidth <= innerWidth && document.body.scrollWidth <= innerWidth && document.getElementById("scroller").scrollWidth <= document.getElementById("scroller").clientWidth`)
+				p.Wait(where+" fits", `document.documentElement.scrollWidth <= innerWidth && document.body.scrollWidth <= innerWidth && document.getElementById("scroller").scrollWidth <= document.getElementById("scroller").clientWidth`)
 			}
-			p.do(chromedp.EmulateViewport(width, 640))
+			p.Do(chromedp.EmulateViewport(width, 640))
 			p.open(h.URL + "/chat/")
-			p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("details").open = true`))
+			p.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector("details").open = true`))
 			fits("the door")
-			p.do(chromedp.Navigate("about:blank"))
+			p.Do(chromedp.Navigate("about:blank"))
 			p.enter(h, "narrow", fmt.Sprint("Ann", width))
-			p.wait("history is shown", `document.querySelectorAll("#messages .message").length === 1`)
+			p.Wait("history is shown", `document.querySelectorAll("#messages .message").length === 1`)
 			fits("the room")
-			p.wait("the composer is in sight", `document.getElementById("send").getBoundingClientRect().bottom <= innerHeight`)
+			p.Wait("the composer is in sight", `document.getElementById("send").getBoundingClientRect().bottom <= innerHeight`)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/holdfast-run/holdfast/host"
+	"github.com/holdfast-run/holdfast/internal/browsertest"
 )
 
 // promise is a script over the module and its fake sockets, and what it
@@ -128,12 +129,12 @@ const bench = `(async () => {
 // TestClient_KeepsItsPromises runs the module that the host serves in a
 // browser.
 func TestClient_KeepsItsPromises(t *testing.T) {
-	b := browser(t)
+	b := browsertest.Start(t)
 	h := start(t, host.Config{})
 	p := newTab(t, b)
 	p.open(h.URL + "/chat/")
 	for name, made := range promises {
-		if got := p.str(bench + made.run + `})()`); got != made.want {
+		if got := p.Str(bench + made.run + `})()`); got != made.want {
 			t.Errorf("%s: got %s\nwant %s", name, got, made.want)
 		}
 	}

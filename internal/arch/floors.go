@@ -52,6 +52,7 @@ var Floors = []Floor{
 	{Package: "internal/arch", Imports: []string{"guest-sdk/abi"}},
 	{Package: "internal/invariant"},
 	{Package: "internal/wasmtest", Imports: []string{"host"}},
+	{Package: "internal/browsertest", Imports: []string{"internal/wasmtest"}},
 	{Package: "internal/sim/...", Imports: []string{"guest-sdk/...", "host/hostcall", "internal/...", "runtime/..."}},
 	{Package: "internal/cli", Imports: []string{"guest-sdk", "host", "host/admin", "host/app", "host/ingress", "host/storage/sqltext", "host/storage/storagebench", "runtime/engine", "runtime/engine/enginebench", "runtime/store"}, Tests: []string{"internal/wasmtest"}},
 
@@ -65,7 +66,7 @@ var Floors = []Floor{
 }
 
 // testsOfApps is what tests of guests use to run them.
-var testsOfApps = []string{"host", "host/app", "internal/wasmtest", "objects/tck/countertest"}
+var testsOfApps = []string{"host", "host/app", "internal/browsertest", "internal/wasmtest", "objects/tck/countertest"}
 
 // FloorsKept checks every import of this repository against rows.
 func FloorsKept(t Tree, rows []Floor) []Finding {

@@ -27,8 +27,8 @@ var Walls = []Wall{
 	{"github.com/tailscale/hujson", []string{"host/app", "internal/cli"}, nil},
 	{"github.com/BurntSushi/toml", []string{"host/app"}, nil},
 	{"github.com/fsnotify/fsnotify", []string{"host/app"}, nil},
-	{"github.com/chromedp/chromedp", nil, []string{"examples/...", "host/admin"}},
-	{"github.com/chromedp/cdproto", nil, []string{"examples/...", "host/admin"}},
+	{"github.com/chromedp/chromedp", []string{"internal/browsertest"}, []string{"examples/...", "host/admin"}},
+	{"github.com/chromedp/cdproto", []string{"internal/browsertest"}, []string{"examples/...", "host/admin"}},
 	{"golang.org/x/sys", []string{"host", "host/ingress", "host/socket", "host/storage", "runtime/engine/...", "examples/load/..."}, nil},
 	{"golang.org/x/text", []string{"objects/conversation/match"}, nil},
 }
