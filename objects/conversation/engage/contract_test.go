@@ -302,3 +302,15 @@ func TestContract_EveryCallLeavesAnAuditRow(t *testing.T) {
 		}
 	})
 }
+
+// TestContract_WithoutAPlatformKeyNobodyHasIt runs the app without one.
+func TestContract_WithoutAPlatformKeyNobodyHasIt(t *testing.T) {
+	w := edgetest.New(t, edgetest.Config(app), edgetest.Mode("serve"))
+	for _, headers := range [][]string{nil, {bearerOf("")}, {bearerOf(platformToken)}} {
+		for _, path := range []string{"/firms", "/firms/acme:reconcile", "/firms/acme/key:rotate"} {
+			if r := w.Fetch("POST", path, `{"firmId":"acme","name":"n"}`, headers...); r.Status != 403 {
+				t.Errorf("%s with %v: %d", path, headers, r.Status)
+			}
+		}
+	}
+}

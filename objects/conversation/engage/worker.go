@@ -196,9 +196,11 @@ func (v *visit) tell(n note) {
 func platformKey(r *edge.Request, env *edge.Env) error {
 	token := rest.Bearer(r)
 	switch want := env.Var(varPlatformKey); {
+	case !rest.IsHash(want):
+		return rest.Forbidden("no platform key is configured: PLATFORM_KEY must be sha256:<64 hex digits>")
 	case token == "":
 		return rest.Unauthorized()
-	case !rest.IsHash(want) || !rest.Matches(want, token):
+	case !rest.Matches(want, token):
 		return rest.Forbidden("this call needs the platform key")
 	}
 	return nil
