@@ -63,7 +63,7 @@ func (e *emitter) pending() bool {
 }
 
 // note makes the storage entry of a note.
-func (e *emitter) note(n *note) edge.Entry { return e.queue.Add(n.appendTo(nil)) }
+func (e *emitter) note(n *note) edge.Entry { return e.queue.Add(n.record()) }
 
 // step submits once. A submission that was made before does nothing.
 func (e *emitter) step() error {
@@ -81,7 +81,7 @@ func (e *emitter) step() error {
 		return nil
 	}
 	sub := submission{Source: e.source, Notes: items, Rows: rows}
-	resp, err := ledgerOf(e.env, e.firm).Fetch(edge.NewRequest("POST", submitURL, sub.appendTo(nil)))
+	resp, err := ledgerOf(e.env, e.firm).Fetch(edge.NewRequest("POST", submitURL, sub.appendTo(make([]byte, 0, 1024))))
 	if err != nil {
 		return err
 	}

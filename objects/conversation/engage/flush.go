@@ -31,15 +31,18 @@ func (l *Ledger) auditValues(a *auditRow) []any {
 		a.Outcome, orNull(a.Details), orNull(a.Nonce), a.Digest, a.PrevHash, a.Hash, accessDay}
 }
 
-// auditInsert begins the statement that adds rows to the audit trail. A row
-// that is there with its hash is left out: the answer to an earlier insert may
-// have been lost.
-var auditInsert = "INSERT INTO audit_log_index (" + strings.Join(auditColumns, ", ") + ") SELECT * FROM (VALUES "
-
-const auditUnlessThere = ") AS v WHERE NOT EXISTS (SELECT 1 FROM audit_log_index AS a WHERE a.seq = v.column3 AND a.hash = v.column16)"
+// auditTexts are the statements that add rows to the audit trail, by their
+// number of rows. A row that is there with its hash is left out: the answer to
+// an earlier insert may have been lost.
+var auditTexts = func() (texts [1 + outbox.BindsMax]string) {
+	for n := 1; n*len(auditColumns) <= outbox.BindsMax; n++ {
+		texts[n] = "INSERT INTO audit_log_index (" + strings.Join(auditColumns, ", ") + ") SELECT * FROM (VALUES " + outbox.Values(len(auditColumns), n) +
+			") AS v WHERE NOT EXISTS (SELECT 1 FROM audit_log_index AS a WHERE a.seq = v.column3 AND a.hash = v.column16)"
+	}
+	return texts
+}()
 
 func (l *Ledger) auditStatements(db *edge.D1, rows [][]any) (stmts []*edge.Stmt) {
-	one := "(?" + strings.Repeat(", ?", len(auditColumns)-1) + ")"
 	per := outbox.BindsMax / len(auditColumns)
 	for len(rows) > 0 {
 		n := min(len(rows), per)
@@ -47,7 +50,7 @@ func (l *Ledger) auditStatements(db *edge.D1, rows [][]any) (stmts []*edge.Stmt)
 		for _, r := range rows[:n] {
 			args = append(args, r...)
 		}
-		stmts = append(stmts, db.Prepare(auditInsert+one+strings.Repeat(", "+one, n-1)+auditUnlessThere).Bind(args...))
+		stmts = append(stmts, db.Prepare(auditTexts[n]).Bind(args...))
 		rows = rows[n:]
 	}
 	return stmts

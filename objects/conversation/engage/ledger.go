@@ -193,7 +193,7 @@ func (l *Ledger) take(body []byte) (entries []edge.Entry, err error) {
 			continue
 		}
 		w.At = now
-		entries = append(entries, edge.Entry{Key: owedPrefix + key, Value: w.appendTo(nil)})
+		entries = append(entries, edge.Entry{Key: owedPrefix + key, Value: w.appendTo(make([]byte, 0, 256))})
 		l.owe(key, w)
 	}
 	return entries, r.err
@@ -236,7 +236,7 @@ func (l *Ledger) chain(source string, seq uint64, n *note, now int64) edge.Entry
 	if l.audit.Len() == 0 {
 		l.oldest = now
 	}
-	return l.audit.Add(a.appendTo(nil))
+	return l.audit.Add(a.record())
 }
 
 // lag is how far D1 is behind.

@@ -155,7 +155,7 @@ func (s *Session) append(in *incoming, learned bool) []byte {
 	if in.role == "client" {
 		s.head.ClientMessages++
 	}
-	b := intake.AppendMessage(nil, s.id, &intake.Message{Seq: s.head.Messages, Role: in.role, Content: in.content, CreatedAt: now})
+	b := intake.AppendMessage(make([]byte, 0, 160+len(s.id)+len(in.content)), s.id, &intake.Message{Seq: s.head.Messages, Role: in.role, Content: in.content, CreatedAt: now})
 	s.put(numberKey(messagePrefix, s.head.Messages), b)
 	if in.key != "" {
 		s.put(onceKey+in.key, strconv.AppendInt(nil, s.head.Messages, 10))

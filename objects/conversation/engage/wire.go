@@ -104,6 +104,11 @@ func (r *wireReader) value() any {
 	return nil
 }
 
+// record is the note as it is stored and sent.
+func (n *note) record() []byte {
+	return n.appendTo(make([]byte, 0, 32+len(n.Action)+len(n.Outcome)+len(n.ResourceType)+len(n.ResourceID)+len(n.User)+len(n.IP)+len(n.Agent)+len(n.Details)))
+}
+
 // appendTo appends a note.
 func (n *note) appendTo(b []byte) []byte {
 	b = binary.AppendVarint(b, n.At)
@@ -145,6 +150,9 @@ func (r *wireReader) row() (w row) {
 	}
 	return w
 }
+
+// record is the row as it is stored.
+func (a *auditRow) record() []byte { return a.appendTo(make([]byte, 0, 512)) }
 
 // appendTo appends a row of the audit trail.
 func (a *auditRow) appendTo(b []byte) []byte {
