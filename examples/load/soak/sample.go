@@ -15,7 +15,8 @@ import (
 
 // What is sampled of the host.
 const (
-	rssMiB = iota
+	otherMiB = iota // what the process has to itself, but for hot instances
+	hotMiB
 	descriptors
 	mappings
 	goroutines
@@ -35,7 +36,7 @@ type figure struct {
 }
 
 var shown = [figures]figure{
-	{"RSS MiB", 8}, {"descriptors", 8}, {"mappings", 100}, {"goroutines", 20},
+	{"other MiB", 8}, {"hot MiB", 0}, {"descriptors", 8}, {"mappings", 100}, {"goroutines", 20},
 	{"hot", 0}, {"frozen", 0}, {"crashes", 0}, {"thaws", 0},
 }
 
@@ -89,11 +90,13 @@ func (r *run) sample() (sample, error) {
 		s.ops += r.ops[op].Load()
 	}
 	dir := fmt.Sprintf("/proc/%d/", r.cfg.PID)
-	status, err := os.ReadFile(dir + "status")
+	// The resident set counts an image's pages once for each instance that maps
+	// them, so it rises with the instances: the proportional set is the truth.
+	rollup, err := os.ReadFile(dir + "smaps_rollup")
 	if err != nil {
 		return s, err
 	}
-	kib, err := field(string(status), "VmRSS:")
+	kib, err := field(string(rollup), "Pss:")
 	if err != nil {
 		return s, err
 	}
@@ -105,7 +108,7 @@ func (r *run) sample() (sample, error) {
 	if err != nil {
 		return s, err
 	}
-	s.values[rssMiB], s.values[descriptors], s.values[mappings] = kib/1024, float64(len(fds)), float64(strings.Count(string(maps), "\n"))
+	s.values[descriptors], s.values[mappings] = float64(len(fds)), float64(strings.Count(string(maps), "\n"))
 	code, body, err := r.send("GET", r.cfg.Admin+"/_holdfast/metrics")
 	if err != nil {
 		return s, err
@@ -114,6 +117,7 @@ func (r *run) sample() (sample, error) {
 		return s, fmt.Errorf("metrics: status %d %.200s", code, body)
 	}
 	for i, name := range map[int]string{
+		hotMiB:     "holdfast_objects_hot_bytes",
 		goroutines: "holdfast_goroutines", hot: "holdfast_objects_hot", frozen: "holdfast_objects_frozen",
 		crashes: "holdfast_crashes_total", thaws: "holdfast_thaws_total",
 	} {
@@ -121,6 +125,8 @@ func (r *run) sample() (sample, error) {
 			return s, err
 		}
 	}
+	s.values[hotMiB] /= 1 << 20
+	s.values[otherMiB] = kib/1024 - s.values[hotMiB]
 	return s, nil
 }
 

@@ -135,8 +135,8 @@ func TestTrends_FailOnGrowth(t *testing.T) {
 		percent float64
 		want    string
 	}{
-		{"it stays", series(rssMiB, 50, 100, 105, 109), 10, ""},
-		{"it grows", series(rssMiB, 50, 100, 105, 111), 10, "RSS MiB from 100.0 to 111.0, more than 10 %"},
+		{"it stays", series(otherMiB, 50, 100, 105, 109), 10, ""},
+		{"it grows", series(otherMiB, 50, 100, 105, 111), 10, "other MiB from 100.0 to 111.0, more than 10 %"},
 		{"no more than chance", series(descriptors, 5, 20, 20, 28), 10, ""},
 		{"descriptors leak", series(descriptors, 5, 20, 20, 29), 10, "descriptors from 20.0 to 29.0"},
 		{"live instances are no matter of trends", series(hot, 0, 10, 20, 900), 10, ""},
