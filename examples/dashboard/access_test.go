@@ -21,6 +21,7 @@ func (p *page) tabTo(what, expression string) {
 	for range 80 {
 		p.Keys(kb.Tab)
 		if p.Str(`String(Boolean(((e) => `+expression+`)(document.activeElement)))`) == "true" {
+			p.Wait("the focus is seen", `document.activeElement.matches(":focus-visible") && getComputedStyle(document.activeElement).outlineStyle === "solid"`)
 			return
 		}
 	}
@@ -196,6 +197,7 @@ func TestContrast_LightAndDark(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		p.scheme(scheme)
 		grounds[p.Str(`getComputedStyle(document.body).backgroundColor`)] = true
+		p.Wait("nothing moves for those who ask for that", `getComputedStyle(document.getElementById("sign-out")).transitionProperty === "none"`)
 		for _, v := range views {
 			p.goTo(v)
 			if bad := p.Str(faint); bad != "" {

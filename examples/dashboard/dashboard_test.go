@@ -148,6 +148,9 @@ func TestConversation_LiveOverARestart(t *testing.T) {
 	p.Click("newest")
 	p.Wait("the newest is in sight", `(() => { const s = document.getElementById("scroller"); return s.scrollHeight - s.scrollTop - s.clientHeight < 2; })()`)
 
+	p.Do(chromedp.EmulateViewport(360, 740))
+	p.Wait("and stays so on a narrower page", `(() => { const s = document.getElementById("scroller"); return innerWidth === 360 && s.scrollHeight - s.scrollTop - s.clientHeight < 2; })()`)
+
 	p.Click("complete")
 	p.Wait("it is asked why", `document.activeElement.name === "reason"`)
 	p.Keys("settled")

@@ -29,9 +29,9 @@ export function quality() {
 export function goals(act, open) {
   const p = panel("goals", "Goals");
   const one = (g) => h("li", {}, h("div", { class: "row" }, h("span", {}, g.title),
-    g.completedAt ? h("span", { class: "soft" }, "done ", moment(g.completedAt))
-      : open() && h("button", { type: "button", class: "small", "data-focus": `goal-${g.id}`, "aria-label": `Complete: ${g.title}`,
-        onclick: () => quietly(act("POST", `/goals/${encodeURIComponent(g.id)}:complete`, undefined, `Goal completed: ${g.title}`)) }, "Complete")));
+    !g.completedAt && open() && h("button", { type: "button", class: "small", "data-focus": `goal-${g.id}`, "aria-label": `Complete: ${g.title}`,
+      onclick: () => quietly(act("POST", `/goals/${encodeURIComponent(g.id)}:complete`, undefined, `Goal completed: ${g.title}`)) }, "Complete")),
+    g.completedAt && h("small", {}, "✓ done ", moment(g.completedAt)));
   return { ...p, update: ({ goals: all }) => p.show(all.length ? h("ul", { class: "items" }, all.map(one)) : h("p", { class: "soft" }, "No goals have been set.")) };
 }
 

@@ -9,7 +9,7 @@ const contentBytesMax = 64 * 1024;
 /** Talk shows messages and sends those of staff. */
 export class Talk {
   constructor(live, send) {
-    Object.assign(this, { live, send });
+    Object.assign(this, { live, send, following: true });
     this.list = h("ol", { class: "messages", id: "messages", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Messages" });
     this.before = h("button", { type: "button", class: "quiet earlier", id: "earlier", hidden: true, onclick: () => this.earlier() }, "Load earlier messages");
     this.none = h("p", { class: "empty" }, "Nothing has been said yet.");
@@ -29,7 +29,12 @@ export class Talk {
   }
 
   listen() {
-    this.scroller.addEventListener("scroll", () => this.atEnd() && (this.newest.hidden = true), { passive: true });
+    this.scroller.addEventListener("scroll", () => {
+      this.following = this.atEnd();
+      if (this.following) this.newest.hidden = true;
+    }, { passive: true });
+    this.resized = new ResizeObserver(() => this.following && this.toEnd()); // a keyboard came up, or the window turned
+    this.resized.observe(this.scroller);
     this.composer.addEventListener("submit", (e) => { e.preventDefault(); this.submit(); });
     this.text.addEventListener("keydown", (e) => {
       if (e.key !== "Enter" || e.shiftKey || e.isComposing) return;
@@ -131,6 +136,7 @@ export class Talk {
 
   close() {
     clearInterval(this.countdown);
+    this.resized.disconnect();
   }
 }
 
