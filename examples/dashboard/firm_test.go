@@ -196,6 +196,15 @@ func (p *page) scheme(name string) {
 	}))
 }
 
+// zone sets where the browser is.
+func (p *page) zone(name string) {
+	p.t.Helper()
+	p.Do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name})
+		return err
+	}))
+}
+
 // views are all of the page's, with what each needs to be there.
 var views = []string{
 	"#/conversations", "#/conversations/new-client", "#/reports/attention", "#/reports/workload", "#/reports/practice-areas", "#/reports/conflicts",

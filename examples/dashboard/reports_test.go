@@ -36,6 +36,7 @@ func TestReports_DrawTheNumbersOfTheAPI(t *testing.T) {
 	b := browsertest.Start(t)
 	f := office(t)
 	p := signedIn(t, b, f, "")
+	p.zone("Asia/Kolkata")
 	shown := func(report string, number func(r object) []any, columns ...string) {
 		t.Helper()
 		rows := f.rows(report)
@@ -72,6 +73,11 @@ func TestReports_DrawTheNumbersOfTheAPI(t *testing.T) {
 		"conflictCount", "openConflicts", "clearedConflicts", "confirmedConflicts")
 	p.goTo("#/reports/conflicts?from=2001-01-01&to=2001-01-02")
 	p.Wait("another time has none", `document.querySelector(".empty")?.textContent === "No conflict was found in this time." && !document.querySelector("#chart svg")`)
+	for _, u := range p.Asked() {
+		if strings.Contains(u, "reports/conflicts?") && !strings.Contains(u, "from=2000-12-31T18%3A30%3A00.000Z&to=2001-01-01T18%3A30%3A00.000Z") {
+			t.Errorf("days do not begin where the reader is: %s", u)
+		}
+	}
 	p.goTo("#/reports/practice-areas?days=0")
 	p.Wait("what the host refuses is shown", `document.querySelector("#report-note .alert")?.textContent.includes("days")`)
 }

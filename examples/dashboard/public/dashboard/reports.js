@@ -110,6 +110,17 @@ function top(rows, key) {
   return rows.toSorted((a, b) => b[key] - a[key]).slice(0, shownMost);
 }
 
+/** local makes of a day its beginning where the reader is; the host would take it in UTC. */
+function local(value) {
+  const t = new Date(`${value}T00:00`);
+  return Number.isNaN(t.getTime()) ? value : t.toISOString();
+}
+
+/** asked is a form's parameters as the host takes them. */
+function asked({ from, to, ...rest }) {
+  return { ...rest, from: from && local(from), to: to && local(to) };
+}
+
 /** Report is the view. */
 class Report {
   constructor(box, api, name, params) {
@@ -142,9 +153,8 @@ class Report {
 
   async load(next = false) {
     const run = this.run = (this.run ?? 0) + 1;
-    const params = this.params;
     try {
-      const page = await this.api.get(`/reports/${this.name}${query({ ...params, cursor: next ? this.cursor : "" })}`, this.gone.signal);
+      const page = await this.api.get(`/reports/${this.name}${query({ ...asked(this.params), cursor: next ? this.cursor : "" })}`, this.gone.signal);
       if (run === this.run) this.show(page, next);
     } catch (problem) {
       if (run === this.run && !this.gone.signal.aborted) this.failed(problem, next);
