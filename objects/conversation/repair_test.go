@@ -171,3 +171,80 @@ func TestAudit_ATrailThatWasCutOffShows(t *testing.T) {
 		t.Error("nothing shows that the end of the trail is gone")
 	}
 }
+
+// lagging is the answer of :lag.
+type lagging struct{ Pending, OldestMs, DeadLetters int }
+
+// TestIndex_ARowThatD1RefusesHoldsUpNoOther lets D1 refuse one conversation's
+// row, and a row of the audit trail: they become dead letters, everything else
+// arrives, and reconciliation revives what it can once D1 takes it.
+func TestIndex_ARowThatD1RefusesHoldsUpNoOther(t *testing.T) {
+	h := start(t, host.Config{})
+	o := found(t, h.URL, h.Admin, "acme")
+	o.begin("good0")
+	o.settled()
+	o.sql("CREATE TRIGGER poison BEFORE INSERT ON conversation_index WHEN NEW.sessionId = 'bad' BEGIN SELECT RAISE(ABORT, 'poison'); END")
+	o.begin("bad")
+	for i := range 5 {
+		o.begin(fmt.Sprint("good", i+1))
+		o.say("good0", "client", "hello")
+	}
+	o.settled()
+	var l lagging
+	if o.do("GET", ":lag", nil, &l); l.DeadLetters != 1 {
+		t.Errorf("%+v, want one dead letter", l)
+	}
+	var list struct{ Conversations []struct{ SessionID string } }
+	if o.do("GET", "/conversations", nil, &list); len(list.Conversations) != 6 {
+		t.Errorf("the list shows %+v", list)
+	}
+	o.say("bad", "client", "x") // refused again, and counted once
+	o.settled()
+	if o.do("GET", ":lag", nil, &l); l.DeadLetters != 1 {
+		t.Errorf("%+v, want one dead letter", l)
+	}
+	o.sql("DROP TRIGGER poison")
+	var r reconciliation
+	if o.asPlatform("POST", ":reconcile", nil, &r); r.Repaired != 1 {
+		t.Errorf("%+v", r)
+	}
+	if o.do("GET", ":lag", nil, &l); l.DeadLetters != 0 {
+		t.Errorf("%+v after a reconciliation", l)
+	}
+	var v struct{ OK bool }
+	if o.do("GET", "/audit:verify", nil, &v); !v.OK {
+		t.Error("the audit chain is broken")
+	}
+}
+
+// TestReconcile_LosesNoSessionThatIsMadeMeanwhile makes conversations while
+// the index is reconciled again and again.
+func TestReconcile_LosesNoSessionThatIsMadeMeanwhile(t *testing.T) {
+	h := start(t, host.Config{})
+	o := found(t, h.URL, h.Admin, "acme")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 150 {
+			o.begin(fmt.Sprint("s", i))
+			o.say(fmt.Sprint("s", i/2), "client", "hello")
+		}
+	}()
+	for runs := 0; ; runs++ {
+		var r reconciliation
+		o.asPlatform("POST", ":reconcile", nil, &r)
+		if r.OrphansRemoved != 0 {
+			t.Fatalf("run %d removed what was being made: %+v", runs, r)
+		}
+		select {
+		case <-done:
+			o.settled()
+			if o.asPlatform("POST", ":reconcile", nil, &r); r != (reconciliation{Checked: 150}) {
+				t.Errorf("in the end: %+v", r)
+			}
+			t.Logf("%d runs", runs)
+			return
+		default:
+		}
+	}
+}
