@@ -20,6 +20,7 @@ type guest struct {
 	calls   *hostcall.Calls
 	in      *engine.Instance // nil at rest
 	frozen  *engine.Frozen   // nil while it runs
+	bytes   int64            // of frozen, before the freezer had it
 }
 
 // newGuest makes an instance in the state of its image.
@@ -83,7 +84,7 @@ func (g *guest) Freeze(pinned bool) (object.Frozen, error) {
 		return nil, err
 	}
 	g.calls.Rest()
-	g.frozen = f
+	g.frozen, g.bytes = f, f.Bytes()
 	g.freezer.Keep(f, pinned)
 	return g, nil
 }
@@ -105,4 +106,4 @@ func (g *guest) Thaw() (object.Guest, error) {
 func (g *guest) Drop() { g.freezer.Drop(g.frozen) }
 
 // Bytes is object.Frozen's.
-func (g *guest) Bytes() int64 { return g.frozen.Bytes() }
+func (g *guest) Bytes() int64 { return g.bytes }

@@ -28,7 +28,8 @@ type Frozen struct {
 // frozenBytes is what a Frozen takes beside its diff, roughly.
 const frozenBytes = 256
 
-// Bytes is the memory that f takes.
+// Bytes is the memory that f takes. While a Freezer keeps f, only the Freezer
+// may ask.
 func (f *Frozen) Bytes() int64 {
 	return int64(len(f.diff) + len(f.stash) + 8*len(f.globals) + frozenBytes)
 }

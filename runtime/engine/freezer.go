@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 )
@@ -26,27 +27,48 @@ var ErrDropped = errors.New("the frozen instance was dropped for want of room")
 
 // Freezer keeps frozen instances: in memory, on disk when there are too many,
 // and then no longer. Its file has no name and ends with the process. Methods
-// may be called from any goroutine.
+// may be called from any goroutine, those for one Frozen by one at a time. The
+// file is read and written outside of the lock: nobody waits for another's.
 type Freezer struct {
-	cfg FreezerConfig
+	cfg  FreezerConfig
+	open func() (frozenFile, error)
 
-	mu     sync.Mutex
-	order  *list.List // of *Frozen in memory, the longest kept first
-	ram    int64
-	disk   int64
-	drops  int64
-	file   *os.File
-	end    int64
-	spaces map[int64][]int64 // free places of the file, by size
+	mu      sync.Mutex
+	order   *list.List // of *Frozen in memory that are not being moved, the longest kept first
+	ram     int64
+	leaving int64 // of ram, that is being written
+	disk    int64
+	drops   int64
+	file    frozenFile
+	end     int64
+	spaces  map[int64][]int64 // free places of the file, by size
 }
 
-// place is where a Freezer has a Frozen.
+// frozenFile is what a Freezer needs of its file.
+type frozenFile interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+}
+
+// place is where a Freezer has a Frozen: in memory, on its way to the file, or
+// there.
 type place struct {
 	kept     *list.Element // in memory
+	moving   *move         // on its way
 	at, size int64         // in the file: size is 0 elsewhere
 	held     bool
 	pinned   bool
 	dropped  bool
+}
+
+// move is one write of a Frozen to the file, which whoever takes or drops it
+// meanwhile does not wait for.
+type move struct {
+	f        *Frozen
+	diff     []byte
+	file     frozenFile
+	at, size int64
 }
 
 // NewFreezer makes a Freezer.
@@ -57,7 +79,22 @@ func NewFreezer(cfg FreezerConfig) *Freezer {
 	if cfg.DiskBytesMax == 0 {
 		cfg.DiskBytesMax = DefaultFrozenDiskBytes
 	}
-	return &Freezer{cfg: cfg, order: list.New(), spaces: map[int64][]int64{}}
+	return &Freezer{
+		cfg: cfg, order: list.New(), spaces: map[int64][]int64{},
+		open: func() (frozenFile, error) { return namelessFile(cfg.Dir) },
+	}
+}
+
+// namelessFile makes a file that ends with the process.
+func namelessFile(dir string) (*os.File, error) {
+	file, err := os.CreateTemp(dir, "holdfast-frozen-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // Keep takes f. A pinned one is never dropped: it holds what storage does not.
@@ -66,63 +103,94 @@ func (z *Freezer) Keep(f *Frozen, pinned bool) {
 	defer z.mu.Unlock()
 	f.place = place{held: true, kept: z.order.PushBack(f), pinned: pinned}
 	z.ram += f.Bytes()
-	for e := z.order.Front(); e != nil && z.ram > z.cfg.RAMBytesMax; {
-		next := e.Next()
-		z.move(e.Value.(*Frozen))
-		e = next
+	writable := true
+	for m := z.next(writable); m != nil; m = z.next(writable) {
+		z.mu.Unlock()
+		_, err := m.file.WriteAt(m.diff, m.at)
+		z.mu.Lock()
+		z.moved(m, err)
+		writable = writable && err == nil
 	}
 }
 
-// move takes f out of memory, if it may; the lock is held.
-func (z *Freezer) move(f *Frozen) {
-	bytes := f.Bytes()
-	if err := z.write(f); err != nil {
-		if f.place.pinned {
-			return
+// next makes room in memory until it comes to what is to be written, and takes
+// that out of the order: so each is moved by one goroutine. Nil when there is
+// room, or nothing that may go. The lock is held.
+func (z *Freezer) next(writable bool) *move {
+	for e := z.order.Front(); e != nil && z.ram-z.leaving > z.cfg.RAMBytesMax; {
+		f := e.Value.(*Frozen)
+		e = e.Next()
+		if m := z.reserve(f, writable); m != nil {
+			z.order.Remove(f.place.kept)
+			f.place.kept, f.place.moving = nil, m
+			z.leaving += int64(len(m.diff))
+			return m
 		}
-		z.drops++
-		f.place.dropped = true
+		if !f.place.pinned {
+			z.drop(f)
+		}
 	}
-	z.order.Remove(f.place.kept)
-	f.place.kept, f.diff = nil, nil
-	z.ram += f.Bytes() - bytes
-	if f.place.dropped {
-		z.ram -= f.Bytes()
-	}
+	return nil
 }
 
-// write puts the diff into the file.
-func (z *Freezer) write(f *Frozen) error {
+// reserve finds f a place in the file, or nil.
+func (z *Freezer) reserve(f *Frozen, writable bool) *move {
 	size := (int64(len(f.diff)) + pageBytes - 1) / pageBytes * pageBytes
-	if z.disk+size > z.cfg.DiskBytesMax {
-		return ErrDropped
+	if !writable || z.disk+size > z.cfg.DiskBytesMax {
+		return nil
 	}
 	if z.file == nil {
-		file, err := os.CreateTemp(z.cfg.Dir, "holdfast-frozen-")
+		file, err := z.open()
 		if err != nil {
-			return err
-		}
-		if err := os.Remove(file.Name()); err != nil {
-			return errors.Join(err, file.Close())
+			return nil
 		}
 		z.file = file
 	}
 	at := z.end
 	if free := z.spaces[size]; len(free) > 0 {
-		at = free[len(free)-1]
-	}
-	if _, err := z.file.WriteAt(f.diff, at); err != nil {
-		return err
-	}
-	if at == z.end {
-		z.end += size
+		at, z.spaces[size] = free[len(free)-1], free[:len(free)-1]
 	} else {
-		z.spaces[size] = z.spaces[size][:len(z.spaces[size])-1]
+		z.end += size
 	}
 	z.disk += size
-	f.place.at, f.place.size = at, size
-	f.stored = len(f.diff)
-	return nil
+	return &move{f, f.diff, z.file, at, size}
+}
+
+// moved ends a move: f is in the file, unless the write failed or somebody took
+// or dropped it meanwhile. The lock is held.
+func (z *Freezer) moved(m *move, err error) {
+	z.leaving -= int64(len(m.diff))
+	f := m.f
+	if f.place.moving != m {
+		z.vacate(m.at, m.size)
+		return
+	}
+	f.place.moving = nil
+	if err == nil {
+		z.ram -= int64(len(f.diff))
+		f.place.at, f.place.size = m.at, m.size
+		f.diff, f.stored = nil, len(m.diff)
+		return
+	}
+	z.vacate(m.at, m.size)
+	if f.place.pinned {
+		f.place.kept = z.order.PushFront(f)
+		return
+	}
+	z.drop(f)
+}
+
+// vacate frees a place of the file; the lock is held.
+func (z *Freezer) vacate(at, size int64) {
+	z.disk -= size
+	z.spaces[size] = append(z.spaces[size], at)
+}
+
+// drop gives up f, which is in memory, for want of room; the lock is held.
+func (z *Freezer) drop(f *Frozen) {
+	z.release(f)
+	z.drops++
+	f.diff, f.place = nil, place{dropped: true}
 }
 
 // Take gives f back, whole, or ErrDropped. One that was given back already is
@@ -135,15 +203,27 @@ func (z *Freezer) Take(f *Frozen) error {
 	}
 	var err error
 	if f.place.size > 0 {
-		diff := make([]byte, f.stored)
-		if _, err = z.file.ReadAt(diff, f.place.at); err != nil {
-			err = fmt.Errorf("%w: %w", ErrDropped, err)
-		}
-		z.release(f)
-		f.diff = diff
-		return err
+		err = z.read(f)
 	}
 	z.release(f)
+	return err
+}
+
+// read brings the diff of f back from the file; nobody else touches what is
+// there. The lock is held, but not while it reads.
+func (z *Freezer) read(f *Frozen) error {
+	file, diff, at := z.file, make([]byte, f.stored), f.place.at
+	if file == nil {
+		return fmt.Errorf("%w: the freezer is closed", ErrDropped)
+	}
+	z.mu.Unlock()
+	_, err := file.ReadAt(diff, at)
+	z.mu.Lock()
+	z.ram += int64(len(diff))
+	f.diff = diff
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDropped, err)
+	}
 	return nil
 }
 
@@ -167,8 +247,7 @@ func (z *Freezer) release(f *Frozen) {
 		z.order.Remove(f.place.kept)
 	}
 	if size := f.place.size; size > 0 {
-		z.disk -= size
-		z.spaces[size] = append(z.spaces[size], f.place.at)
+		z.vacate(f.place.at, size)
 	}
 	f.place = place{}
 }

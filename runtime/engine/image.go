@@ -235,10 +235,6 @@ func (i *Image) ModuleBytes() int { return i.bytes }
 // of it with the image.
 func (i *Image) MemoryBytes() int64 { return int64(i.pages) * wasmPageBytes }
 
-// Captured reports whether instances begin as copies of the image. Only then
-// can they be frozen.
-func (i *Image) Captured() bool { return i.captured }
-
 // Close frees the image; no instance may be running, and what was frozen of it
 // is worth nothing.
 func (i *Image) Close() error {

@@ -113,9 +113,6 @@ func (in *Instance) Close() {
 	_ = in.module.Close(in.ctx) // an instance has nothing that closing could lose
 }
 
-// Rest gives up the stack that the instance runs on, until its next turn.
-func (in *Instance) Rest() { in.enter = nil }
-
 // MemoryBytes is the memory that belongs to this instance alone, in bytes:
 // what it has changed of its image, and the stack that it runs on. Finding it
 // takes some microseconds.

@@ -93,13 +93,12 @@ func TestSlots_AtTheSystemsLimit(t *testing.T) {
 		if err != nil {
 			t.Fatalf("after %d of %d: %v", len(all), engine.SlotsMax(), err)
 		}
-		if err := in.Tick(); err != nil {
-			t.Fatal(err)
+		if len(all)%64 == 0 { // a stack of 10 KiB each would be half a gigabyte
+			if err := in.Tick(); err != nil {
+				t.Fatal(err)
+			}
 		}
 		all = append(all, in)
-		if len(all)%64 != 0 {
-			in.Rest() // 10 KiB each would be half a gigabyte
-		}
 	}
 	if _, err := img.Instantiate(c); !errors.Is(err, engine.ErrNoRoom) {
 		t.Fatalf("one more than fit: %v", err)

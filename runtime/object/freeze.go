@@ -22,7 +22,7 @@ type Frozen interface {
 	// Thaw makes a guest that goes on where the frozen one was.
 	Thaw() (Guest, error)
 	Drop()
-	Bytes() int64
+	Bytes() int64 // of memory, when it was frozen
 }
 
 // freeze puts the instance to rest: whatever it waits for, it will be thawed
