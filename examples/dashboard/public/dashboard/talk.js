@@ -10,10 +10,11 @@ const contentBytesMax = 64 * 1024;
 export class Talk {
   constructor(live, send) {
     Object.assign(this, { live, send, following: true });
-    this.list = h("ol", { class: "messages", id: "messages", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Messages" });
+    this.list = h("ol", { class: "messages", id: "messages" });
+    const log = h("div", { role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Messages" }, this.list);
     this.before = h("button", { type: "button", class: "quiet earlier", id: "earlier", hidden: true, onclick: () => this.earlier() }, "Load earlier messages");
     this.none = h("p", { class: "empty" }, "Nothing has been said yet.");
-    this.scroller = h("div", { class: "scroller", id: "scroller", tabindex: "0", role: "region", "aria-label": "Conversation" }, this.before, this.none, this.list);
+    this.scroller = h("div", { class: "scroller", id: "scroller", tabindex: "0", role: "region", "aria-label": "Conversation" }, this.before, this.none, log);
     this.newest = h("button", { type: "button", class: "newest", id: "newest", hidden: true, onclick: () => { this.toEnd(); this.text.focus(); } }, "New messages");
     this.connection = h("p", { class: "status", id: "connection", role: "status" }, "Connecting…");
     this.text = h("textarea", { id: "text", rows: "2", placeholder: "Write to the client", "aria-describedby": "composer-hint", enterkeyhint: "send" });
