@@ -20,12 +20,13 @@ func benchEngine(c *call) error {
 	f.StringVar(&cfg.Path, "path", "/counter/bench/incr", "of a request that counts up and answers the number")
 	f.IntVar(&cfg.Samples, "samples", 0, "instances that are measured one by one (2000)")
 	f.IntVar(&cfg.Objects, "objects", 0, "instances that live at a time, frozen (20000)")
+	f.IntVar(&cfg.Live, "live", 0, "instances that live at a time, none frozen (50000)")
 	asJSON := f.Bool("json", false, "figures as JSON")
 	args, err := f.parse()
 	if err != nil {
 		return err
 	}
-	if cfg.Samples < 0 || cfg.Objects < 0 {
+	if cfg.Samples < 0 || cfg.Objects < 0 || cfg.Live < 0 {
 		return usage("expected numbers that are not negative")
 	}
 	guest, err := oneApp(args[1:])

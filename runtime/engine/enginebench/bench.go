@@ -28,6 +28,9 @@ type Config struct {
 	CacheDir string // of compiled code
 	Samples  int    // instances that are measured one by one (2000)
 	Objects  int    // instances that live at a time, most of them frozen (20000)
+	Live     int    // instances that live at a time, none frozen (50000)
+
+	Idle time.Duration // how long those are left alone (10 s)
 }
 
 // Figure is one measure.
@@ -47,6 +50,12 @@ func Run(ctx context.Context, cfg Config, out io.Writer) ([]Figure, error) {
 	if cfg.Objects == 0 {
 		cfg.Objects = 20000
 	}
+	if cfg.Live == 0 {
+		cfg.Live = 50000
+	}
+	if cfg.Idle == 0 {
+		cfg.Idle = 10 * time.Second
+	}
 	e, err := engine.New(engine.Config{CacheDir: cfg.CacheDir})
 	if err != nil {
 		return nil, err
@@ -56,7 +65,7 @@ func Run(ctx context.Context, cfg Config, out io.Writer) ([]Figure, error) {
 		return nil, errors.Join(err, e.Close())
 	}
 	b := &bench{ctx: ctx, cfg: cfg, img: img}
-	for _, measure := range []func() error{b.single, b.memory, b.crowd} {
+	for _, measure := range []func() error{b.single, b.memory, b.crowd, b.live} {
 		if err = measure(); err != nil {
 			break
 		}

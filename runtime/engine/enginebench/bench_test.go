@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/holdfast-run/holdfast/runtime/engine/enginebench"
 )
@@ -23,11 +24,11 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	var table strings.Builder
-	figures, err := enginebench.Run(t.Context(), enginebench.Config{Module: module, Path: "/incr", Samples: 20, Objects: 40}, &table)
+	figures, err := enginebench.Run(t.Context(), enginebench.Config{Module: module, Path: "/incr", Samples: 20, Objects: 40, Live: 30, Idle: time.Millisecond}, &table)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"activate", "first answer", "event", "freeze", "wake", "memory activated", "memory after 10 events", "memory frozen", "crowd"} {
+	for _, name := range []string{"activate", "first answer", "event", "freeze", "wake", "memory activated", "memory after 10 events", "memory frozen", "crowd", "live, GC cycle", "live, GC pause", "live, idle"} {
 		if !strings.Contains(table.String(), "\n"+name+" ") && !strings.HasPrefix(table.String(), name+" ") {
 			t.Errorf("the table has no %q:\n%s", name, &table)
 		}
@@ -36,6 +37,11 @@ func TestRun(t *testing.T) {
 		if f.Unit == "us" && f.Value <= 0 {
 			t.Errorf("%s took %v us", f.Name, f.Value)
 		}
+	}
+	table.Reset()
+	many := enginebench.Config{Module: module, Path: "/incr", Samples: 1, Objects: 1, Live: 1 << 30}
+	if _, err := enginebench.Run(t.Context(), many, &table); err != nil || !strings.Contains(table.String(), "not measured: 1073741824 instances, vm.max_map_count has room for ") {
+		t.Errorf("more than the machine has room for: %v\n%s", err, &table)
 	}
 	wrong := enginebench.Config{Module: module, Path: "/remember", Samples: 1, Objects: 1}
 	if _, err := enginebench.Run(t.Context(), wrong, &table); err == nil {
