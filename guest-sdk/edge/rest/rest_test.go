@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -151,6 +152,32 @@ func FuzzParse(f *testing.F) {
 			if s, ok := unquote(got[name]); ok != (json.Unmarshal(raw, &text) == nil && string(raw) != "null") || ok && s != text {
 				t.Fatalf("%q: %q reads as %q, %v, want %q", body, name, s, ok, text)
 			}
+		}
+	})
+}
+
+func TestAppendTime_EveryDay(t *testing.T) {
+	for ms := int64(-3 * dayMs); ms < 4*365*110*dayMs; ms += dayMs*7 + 3_723_457 {
+		if got, want := TimeText(ms), time.UnixMilli(ms).UTC().Format(timeLayout); got != want {
+			t.Fatalf("%d: %s, want %s", ms, got, want)
+		}
+	}
+	for _, year := range []int{1970, 1999, 2000, 2024, 2100, 2399, 2400, 9999} {
+		for at := time.Date(year, 1, 1, 23, 59, 59, 999e6, time.UTC); at.Year() == year; at = at.AddDate(0, 0, 1) {
+			if got, want := TimeText(at.UnixMilli()), at.Format(timeLayout); got != want {
+				t.Fatalf("%s, want %s", got, want)
+			}
+		}
+	}
+}
+
+func FuzzAppendTime(f *testing.F) {
+	for _, ms := range []int64{0, -1, plainMsMax, plainMsMax - 1, 1 << 62, -1 << 62} {
+		f.Add(ms)
+	}
+	f.Fuzz(func(t *testing.T, ms int64) {
+		if got, want := TimeText(ms), time.UnixMilli(ms).UTC().Format(timeLayout); got != want {
+			t.Fatalf("%d: %s, want %s", ms, got, want)
 		}
 	})
 }
