@@ -12,7 +12,8 @@ import (
 
 // disk watches the space that is left. There are two marks:
 //
-//	below the soft one   what makes an object larger is refused; deleting goes on
+//	below the soft one   what makes an object larger is refused; deleting keys and
+//	                     objects goes on, SQL does not: a DELETE shrinks no file
 //	below the hard one   every write is refused
 //
 // Pebble ends the process where the disk is quite full: the marks are there
