@@ -30,10 +30,15 @@ func putJSON[T any](s *Session, key string, v T) {
 
 // touch makes the next version of the conversation, now.
 func (s *Session) touch() int64 {
-	s.head.Version++
+	s.bump()
 	s.head.LastActivity = max(s.head.LastActivity, s.now())
-	s.fixed = nil
 	return s.head.LastActivity
+}
+
+// bump makes the next version by what is no activity: deleting and erasing.
+func (s *Session) bump() {
+	s.head.Version++
+	s.fixed = nil
 }
 
 // commit writes the change and the notes of who made it. Where storage does
@@ -69,6 +74,18 @@ func putAll(kv *edge.KV, entries []edge.Entry) error {
 			return err
 		}
 		entries = entries[n:]
+	}
+	return nil
+}
+
+// deleteAll deletes any number of keys.
+func deleteAll(kv *edge.KV, keys []string) error {
+	for len(keys) > 0 {
+		n := min(len(keys), entriesMax)
+		if _, err := kv.DeleteMany(keys[:n]...); err != nil {
+			return err
+		}
+		keys = keys[n:]
 	}
 	return nil
 }

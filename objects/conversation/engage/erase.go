@@ -15,11 +15,11 @@ import (
 // Erasure takes a person's data out of a firm. Every step can be repeated, so
 // that one that was interrupted is run again as it was:
 //
-//  1. each session is asked: a conversation of the person loses its messages,
-//     names, facts and notes, and is deleted; where the person worked on a
-//     conversation, the name is taken out;
-//  2. the registry forgets the erased parties, and sessions whose conflicts
-//     name them are told;
+//  1. each session is asked; of a conversation of the person the registry
+//     forgets the parties, and sessions whose conflicts name them are told;
+//  2. the session itself comes behind that, since it is not found again: it
+//     loses its messages, names, facts and notes, and is deleted. Where the
+//     person worked on a conversation, the name is taken out;
 //  3. the registry forgets the user;
 //  4. D1 loses the user's row and the personal half of the audit rows. Their
 //     digests stay, so the chain still holds.
@@ -90,7 +90,8 @@ func erasePerson(v *visit, checked any) (*edge.Response, error) {
 // eraseIn erases the person in one session; the answer is 1 where it was the
 // person's conversation.
 func (v *visit) eraseIn(session string, p *person) (int, error) {
-	out, err := edge.Call[erasure](sessionOf(v.env, v.firm, session), "erase", *p)
+	stub := sessionOf(v.env, v.firm, session)
+	out, err := edge.Call[erasure](stub, "prepareErase", *p)
 	if err != nil {
 		return 0, busy(err)
 	}
@@ -106,28 +107,41 @@ func (v *visit) eraseIn(session string, p *person) (int, error) {
 			return 0, busy(err)
 		}
 	}
-	return 1, nil
+	_, err = edge.Call[bool](stub, "erase", *p)
+	return 1, busy(err)
 }
 
-// erasure is what a session has erased.
+// erasure is what a session is about to erase.
 type erasure struct {
 	Own     bool     `json:"own"` // the conversation was the person's
 	Parties []string `json:"parties,omitempty"`
 }
 
-// Erase takes a person out of the session.
-func (s *Session) Erase(p person) (erasure, error) {
+// PrepareErase says whether the conversation is the person's, and its parties.
+// Of somebody else's it takes the name of who worked on it.
+func (s *Session) PrepareErase(p person) (out erasure, err error) {
 	if s.conv == nil {
-		return erasure{}, nil
+		return out, nil
 	}
 	<-s.emit.pump.Kick() // notes that name the person are the ledger's to erase
-	if s.isOf(&p) {
-		return s.eraseAll()
+	if out.Own = s.isOf(&p); !out.Own {
+		if p.UserID != "" {
+			s.eraseWorker(p.UserID)
+		}
+		return out, nil
 	}
-	if p.UserID != "" {
-		s.eraseWorker(p.UserID)
+	for i := range s.parties {
+		out.Parties = append(out.Parties, s.parties[i].PartyID)
 	}
-	return erasure{}, nil
+	return out, nil
+}
+
+// Erase empties the conversation where it is the person's, and deletes it.
+func (s *Session) Erase(p person) (bool, error) {
+	if s.conv == nil || !s.isOf(&p) {
+		return false, nil
+	}
+	return true, s.eraseAll()
 }
 
 func (s *Session) isOf(p *person) bool {
@@ -135,20 +149,16 @@ func (s *Session) isOf(p *person) bool {
 }
 
 // eraseAll empties the conversation and deletes it.
-func (s *Session) eraseAll() (out erasure, err error) {
-	out.Own = true
+func (s *Session) eraseAll() error {
 	c := s.conv
 	c.UserID, c.ClientName, c.ClientEmail, c.Facts, c.IsDeleted = erased, "", "", nil, true
 	for i := range c.Goals {
 		c.Goals[i].Title = erased
 	}
 	s.endAssignment()
-	last := s.head.LastActivity
-	s.touch()
-	s.head.LastActivity = last
+	s.bump()
 	for i := range s.parties {
 		s.parties[i].Name, s.parties[i].Aliases, s.parties[i].User, s.parties[i].Pending = erased, nil, "", false
-		out.Parties = append(out.Parties, s.parties[i].PartyID)
 		s.putParty(i)
 	}
 	for i := range s.conflicts {
@@ -163,16 +173,16 @@ func (s *Session) eraseAll() (out erasure, err error) {
 	s.recent = nil
 	for seq := int64(1); seq <= s.head.Messages; seq++ {
 		if err := s.eraseMessage(seq); err != nil {
-			return out, err
+			return err
 		}
 	}
 	if err := s.forgetKeys(); err != nil {
-		return out, err
+		return err
 	}
 	s.putConv()
 	s.commit()
 	s.tellState()
-	return out, nil
+	return nil
 }
 
 // eraseMessage leaves a message's place and time.
@@ -208,14 +218,7 @@ func (s *Session) forgetKeys() error {
 	for k := range entries {
 		keys = append(keys, k)
 	}
-	for len(keys) > 0 {
-		n := min(len(keys), entriesMax)
-		if _, err := s.kv().DeleteMany(keys[:n]...); err != nil {
-			return err
-		}
-		keys = keys[n:]
-	}
-	return failed()
+	return errors.Join(failed(), deleteAll(s.kv(), keys))
 }
 
 // eraseWorker takes the name of somebody who worked on the conversation out of
@@ -258,9 +261,7 @@ func (s *Session) eraseWorker(id string) {
 		s.batch = s.batch[:0]
 		return
 	}
-	last := s.head.LastActivity
-	s.touch()
-	s.head.LastActivity = last
+	s.bump()
 	s.putConv()
 	s.commit()
 	s.tellState()
@@ -275,9 +276,7 @@ func (s *Session) Scrub(conflict string) (bool, error) {
 	if i < 0 {
 		return false, nil
 	}
-	last := s.head.LastActivity
-	s.touch()
-	s.head.LastActivity = last
+	s.bump()
 	s.conflicts[i].Matched.Name, s.conflicts[i].Version = erased, s.head.Version
 	s.putConflict(i)
 	s.commit()
@@ -310,14 +309,7 @@ func (r *Registry) ForgetParties(ids []string) (map[string]string, error) {
 			return nil, err
 		}
 	}
-	for len(keys) > 0 {
-		n := min(len(keys), entriesMax)
-		if _, err := r.kv().DeleteMany(keys[:n]...); err != nil {
-			return nil, err
-		}
-		keys = keys[n:]
-	}
-	return others, nil
+	return others, deleteAll(r.kv(), keys)
 }
 
 // scrubFound takes names that are gone out of what checks of a session's
@@ -379,6 +371,7 @@ func (l *Ledger) Erase(userID string) (int, error) {
 }
 
 func init() {
+	edge.Method("prepareErase", (*Session).PrepareErase)
 	edge.Method("erase", (*Session).Erase)
 	edge.Method("scrub", (*Session).Scrub)
 	edge.Method("forgetParties", (*Registry).ForgetParties)

@@ -169,14 +169,7 @@ func (l *Ledger) brought(ld *load) error {
 			l.order = append(l.order, key)
 		}
 	}
-	for len(gone) > 0 {
-		n := min(len(gone), entriesMax)
-		if _, err := l.kv().DeleteMany(gone[:n]...); err != nil {
-			return err
-		}
-		gone = gone[n:]
-	}
-	return nil
+	return deleteAll(l.kv(), gone)
 }
 
 // lasting reports whether D1 refuses a statement itself, so that trying again

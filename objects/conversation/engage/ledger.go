@@ -34,9 +34,9 @@ func (h *ledgerHead) record() []byte {
 }
 
 // auditRow is a row of the audit trail with its place and hashes.
-type auditRow struct { // stored by appendTo
+type auditRow struct {
 	chain.Row
-	At int64 `json:"at"` // when the ledger took it
+	At int64 // when the ledger took it
 }
 
 // deadLetter is a row that D1 will never take as it is.

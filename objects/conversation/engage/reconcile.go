@@ -356,7 +356,7 @@ func (l *Ledger) reconcileUsers(p *progress) error {
 		return err
 	}
 	p.turn(page)
-	return nil
+	return l.revived([][]row{truth})
 }
 
 // recountAll repairs counters that do not hold.

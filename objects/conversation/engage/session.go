@@ -13,7 +13,7 @@ import (
 const (
 	convKey          = "c"  // intake.Conversation
 	headKey          = "h"  // head
-	messagePrefix    = "m/" // + seq: storedMessage
+	messagePrefix    = "m/" // + seq: a message as clients see it
 	onceKey          = "k/" // + idempotency key: seq
 	partyPrefix      = "p/" // + number: partyRecord
 	conflictPrefix   = "f/" // + number: intake.Conflict

@@ -118,9 +118,7 @@ func (s *Session) remove(c *call) (*edge.Response, error) {
 		return nil, err
 	}
 	s.endAssignment()
-	last := s.head.LastActivity
-	s.touch()
-	s.head.LastActivity = last
+	s.bump()
 	s.putConv()
 	s.commit(c.note(nil))
 	s.tellState()

@@ -181,14 +181,7 @@ func (r *Registry) delivered(ids []string, rows []row) error {
 			gone = append(gone, dirtyPrefix+id)
 		}
 	}
-	for len(gone) > 0 {
-		n := min(len(gone), entriesMax)
-		if _, err := r.kv().DeleteMany(gone[:n]...); err != nil {
-			return err
-		}
-		gone = gone[n:]
-	}
-	return nil
+	return deleteAll(r.kv(), gone)
 }
 
 // UserRows answers a page of rows of user_index, for reconciliation.
