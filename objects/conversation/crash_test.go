@@ -113,6 +113,40 @@ func (a *acked) hammer(o *office, serial *atomic.Int64, stop <-chan struct{}) *s
 	return &wg
 }
 
+// spawner starts the host on one directory, again and again.
+func spawner(t *testing.T) func() *wasmtest.Process {
+	dir := t.TempDir()
+	return func() *wasmtest.Process {
+		return wasmtest.Spawn(t, "dev", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--data", dir, "--var", "PLATFORM_KEY="+rest.Hash(platformToken), "objects/conversation")
+	}
+}
+
+// TestKill_AWalkAlongTheTrailGoesOn kills the host between two calls of one
+// walk.
+func TestKill_AWalkAlongTheTrailGoesOn(t *testing.T) {
+	spawn := spawner(t)
+	p := spawn()
+	o := found(t, p.URL, p.Admin, "acme")
+	o.fill(3)
+	v, calls := verdict{}, 0
+	for next := ""; ; calls++ {
+		v = verdict{}
+		o.do("GET", "/audit:verify?limit=4&cursor="+next, nil, &v)
+		if next = v.Cursor; next == "" {
+			break
+		}
+		o.say("s0", "client", "meanwhile")
+		if calls == 1 {
+			p.Kill()
+			p = spawn()
+			o.url, o.admin = p.URL, p.Admin
+		}
+	}
+	if !v.OK || v.Rows < 10 || calls != v.Rows/4 {
+		t.Errorf("%+v after %d calls", v, calls)
+	}
+}
+
 // TestKill_NothingAcknowledgedIsLost kills the host again and again in the
 // middle of messages, parties, assignments and transitions. Afterwards all
 // that was acknowledged is there, and within 30 s the index equals the objects.
@@ -121,10 +155,7 @@ func TestKill_NothingAcknowledgedIsLost(t *testing.T) {
 	if os.Getenv(chaosVar) != "" {
 		rounds = 20
 	}
-	dir := t.TempDir()
-	spawn := func() *wasmtest.Process {
-		return wasmtest.Spawn(t, "dev", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--data", dir, "--var", "PLATFORM_KEY="+rest.Hash(platformToken), "objects/conversation")
-	}
+	spawn := spawner(t)
 	p := spawn()
 	o := found(t, p.URL, p.Admin, "acme")
 	for i := range crashSessions {

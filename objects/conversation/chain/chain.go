@@ -90,6 +90,10 @@ type Verifier struct {
 // NewVerifier begins at a firm's first row.
 func NewVerifier(firmID string) *Verifier { return &Verifier{next: 1, hash: Genesis(firmID)} }
 
+// ResumeVerifier goes on where another one was: seq and hash are what its At
+// answered.
+func ResumeVerifier(seq int64, hash string) *Verifier { return &Verifier{next: seq + 1, hash: hash} }
+
 // Next reports whether r follows what came before and is what it was.
 func (v *Verifier) Next(r *Row) bool {
 	if r.Seq != v.next || !equal(r.PrevHash, v.hash) || !equal(r.Hash, r.Entry.Hash(r.PrevHash, r.Digest)) {

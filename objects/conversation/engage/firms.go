@@ -97,17 +97,6 @@ func reconcileNow(v *visit, _ any) (*edge.Response, error) {
 	return edge.JSON(200, map[string]int64{"checked": at.Checked, "repaired": at.Repaired, "orphansRemoved": at.OrphansRemoved}), nil
 }
 
-func verifyAudit(v *visit, _ any) (*edge.Response, error) {
-	out, err := edge.Call[verdict](ledgerOf(v.env, v.firm), "verify", "")
-	if err != nil {
-		return nil, dataProblem(err)
-	}
-	if out.Behind {
-		return nil, rest.Unavailable("the index does not take the audit trail now")
-	}
-	return edge.JSON(200, out), nil
-}
-
 // showLag notes itself after it has looked: its own row is not what anybody
 // asks for.
 func showLag(v *visit, _ any) (*edge.Response, error) {

@@ -127,6 +127,7 @@ func (l *Ledger) step() error {
 	for _, done := range waiting {
 		close(done)
 	}
+	l.drained(err)
 	return err
 }
 

@@ -3,7 +3,6 @@ package engage
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"strconv"
 	"sync"
 
@@ -63,6 +62,7 @@ type Ledger struct {
 	pump    *outbox.Pump
 	d1      sync.Mutex      // one conversation with D1 at a time
 	waiting []chan struct{} // submitters whose rows the next step takes
+	drains  []*drain
 }
 
 // lastMax bounds how many sources' places are kept in memory.
@@ -287,22 +287,6 @@ func (l *Ledger) Fetch(r *edge.Request) (*edge.Response, error) {
 		return nil, err
 	}
 	return &edge.Response{Status: 204}, nil
-}
-
-// errBehind says that D1 does not take what it is owed.
-var errBehind = errors.New("D1 does not take what it is owed")
-
-// drain brings all that is owed to D1 now, whatever the backoff says.
-func (l *Ledger) drain() error {
-	if !l.pending() {
-		return nil
-	}
-	l.pump.Retry()
-	<-l.pump.Kick()
-	if l.pump.Failing() > 0 {
-		return errBehind
-	}
-	return nil
 }
 
 func init() {

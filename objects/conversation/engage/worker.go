@@ -54,7 +54,7 @@ func init() {
 		{method: "GET", path: "conversations", action: "access_conversations", resource: resourceList, check: checkList, do: listConversations},
 		{method: "POST", path: "conversations", action: "conversation_created", resource: resourceConversation, quiet: true, check: checkCreation, do: createConversation},
 		{method: "GET", path: "reports/*", action: "access_report", resource: resourceReport, check: checkReport, do: runReport},
-		{method: "GET", path: "audit:verify", action: "access_audit_verify", resource: resourceFirm, do: verifyAudit},
+		{method: "GET", path: "audit:verify", action: "access_audit_verify", resource: resourceFirm, check: checkVerify, do: verifyAudit},
 		{method: "GET", path: ":lag", action: "access_lag", resource: resourceFirm, quiet: true, do: showLag},
 		{method: "POST", path: ":reconcile", action: "index_reconciled", resource: resourceFirm, platform: true, do: reconcileNow},
 		{method: "POST", path: "key:rotate", action: "key_rotated", resource: resourceFirm, platform: true, quiet: true, do: rotateKey},

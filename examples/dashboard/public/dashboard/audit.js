@@ -74,7 +74,7 @@ class Audit {
     this.check.disabled = true;
     this.result.replaceChildren(h("span", { class: "soft" }, "Checking every row…"));
     try {
-      const { ok, rows, brokenAt } = await this.api.get("/audit:verify", this.gone.signal);
+      const { ok, rows, brokenAt } = await this.walk();
       this.result.replaceChildren(ok
         ? h("span", { class: "alert good" }, `The chain is whole: ${number(rows)} rows, none changed or missing.`)
         : h("span", { class: "alert" }, `The chain is broken at ${brokenAt}, of ${number(rows)} rows.`));
@@ -82,6 +82,16 @@ class Audit {
       if (!this.gone.signal.aborted) this.result.replaceChildren(h("span", { class: "alert" }, problem.message));
     } finally {
       this.check.disabled = false;
+    }
+  }
+
+  /** walk goes along the whole trail, in as many calls as it takes. */
+  async walk() {
+    for (let cursor = ""; ;) {
+      const found = await this.api.get(`/audit:verify${query({ cursor })}`, this.gone.signal);
+      if (!found.cursor) return found;
+      cursor = found.cursor;
+      this.result.replaceChildren(h("span", { class: "soft" }, `Checking every row… ${number(found.rows)} so far.`));
     }
   }
 
