@@ -175,7 +175,7 @@ impl Guest {
     /// Takes what `hf_completion` brings.
     pub fn completion(&mut self, op: u32, status: u32, len: u32) -> u32 {
         let result = self.taken(len);
-        answer(self.handler.as_mut().is_some_and(|h| h.completion(op, status, &result)))
+        answer(self.handler.as_mut().map_or(false, |h| h.completion(op, status, &result)))
     }
 
     fn construct(&mut self, message: &[u8], construct: Constructor) -> Option<()> {
