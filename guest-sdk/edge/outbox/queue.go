@@ -62,23 +62,13 @@ func OpenQueue(kv *edge.KV, prefix string, last uint64) (*Queue, error) {
 // Add gives an entry its seq. The entry is the caller's to store, with Put or
 // among others with PutMany, in the same turn.
 func (q *Queue) Add(value []byte) edge.Entry {
-	e := edge.Entry{Key: q.key(q.next), Value: value}
+	e := edge.Entry{Key: edge.NumberKey(q.name, q.next), Value: value}
 	if q.first+uint64(len(q.held)) == q.next && q.heldBytes+len(value) <= heldBytesMax {
 		q.held = append(q.held, Item{q.next, value})
 		q.heldBytes += len(value)
 	}
 	q.next++
 	return e
-}
-
-func (q *Queue) key(seq uint64) string {
-	const digits = "0123456789abcdef"
-	b := append([]byte(q.name), "0000000000000000"...)
-	for i := len(b) - 1; seq > 0; i-- {
-		b[i] = digits[seq&15]
-		seq >>= 4
-	}
-	return string(b)
 }
 
 // Len is how many entries there are.
@@ -126,7 +116,7 @@ func (q *Queue) Drop(through uint64) error {
 			q.heldBytes -= len(q.held[0].Value)
 			q.held = q.held[1:]
 		}
-		if keys = append(keys, q.key(q.first)); len(keys) == deleteChunk {
+		if keys = append(keys, edge.NumberKey(q.name, q.first)); len(keys) == deleteChunk {
 			if _, err := q.kv.DeleteMany(keys...); err != nil {
 				return err
 			}

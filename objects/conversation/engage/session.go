@@ -153,15 +153,7 @@ func loadAll[T any](kv *edge.KV, prefix string) (all []T, err error) {
 }
 
 // numberKey orders records under a prefix by number.
-func numberKey(prefix string, n int64) string {
-	const digits = "0123456789abcdef"
-	b := append([]byte(prefix), "0000000000000000"...)
-	for i := len(b) - 1; n > 0; i-- {
-		b[i] = digits[n&15]
-		n >>= 4
-	}
-	return string(b)
-}
+func numberKey(prefix string, n int64) string { return edge.NumberKey(prefix, uint64(n)) }
 
 // view is what a state shows of the session beside its messages.
 func (s *Session) view() *intake.View {

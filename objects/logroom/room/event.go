@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/holdfast-run/holdfast/guest-sdk/edge"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 )
 
@@ -67,15 +68,7 @@ const (
 )
 
 // eventKey orders events by seq.
-func eventKey(seq int64) string {
-	const digits = "0123456789abcdef"
-	b := []byte(eventPrefix + "0000000000000000")
-	for i := len(b) - 1; seq > 0; i-- {
-		b[i] = digits[seq&15]
-		seq >>= 4
-	}
-	return string(b)
-}
+func eventKey(seq int64) string { return edge.NumberKey(eventPrefix, uint64(seq)) }
 
 // eventID is the event's id: no two events of a host share it.
 func eventID(logID string, seq int64) string { return logID + ":" + strconv.FormatInt(seq, 10) }
