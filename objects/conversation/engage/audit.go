@@ -76,7 +76,7 @@ func outcomeOf(err error) (outcome, details string) {
 		return outcomeFailure, `{"code":"internal_error"}`
 	}
 	outcome = outcomeFailure
-	if p.Status == 401 || p.Status == 403 {
+	if problemOf(p).blocks() {
 		outcome = outcomeBlocked
 	}
 	return outcome, `{"code":"` + p.Code + `"}`
@@ -95,6 +95,9 @@ func (p *problem) err() error {
 	}
 	return rest.Refuse(p.Status, p.Code, p.Message)
 }
+
+// blocks reports whether a credential was refused.
+func (p *problem) blocks() bool { return p != nil && (p.Status == 401 || p.Status == 403) }
 
 // problemOf is the problem that err is, or nil.
 func problemOf(err error) *problem {

@@ -1,13 +1,6 @@
 package engage
 
-import (
-	"sync"
-
-	"github.com/holdfast-run/holdfast/guest-sdk/edge"
-)
-
-// revokersMax is how many sessions are asked at once to forget their lease.
-const revokersMax = 16
+import "github.com/holdfast-run/holdfast/guest-sdk/edge"
 
 // rekey is a change of a firm's credential.
 type rekey struct {
@@ -41,22 +34,10 @@ func (r *Registry) revoke(rv revocation) error {
 	if err != nil {
 		return err
 	}
-	var (
-		wg     sync.WaitGroup
-		failed error
-	)
-	places := make(chan struct{}, revokersMax)
-	for _, id := range sessions {
-		places <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-places }()
-			if _, err := edge.Call[bool](sessionOf(r.env, r.firm.FirmID, id), "revoke", rv); err != nil && failed == nil {
-				failed = err
-			}
-		})
-	}
-	wg.Wait()
-	return failed
+	return each(len(sessions), func(i int) error {
+		_, err := edge.Call[bool](sessionOf(r.env, r.firm.FirmID, sessions[i]), "revoke", rv)
+		return err
+	})
 }
 
 // leaseholders are the sessions that may have a lease. They hold none any

@@ -1,7 +1,9 @@
 package engage
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/outbox"
@@ -46,7 +48,24 @@ type emitter struct {
 	first func() (bool, error)
 	// more reports whether first has work.
 	more func() bool
+	// wake, where not nil, is a time in ms for which the object wants its
+	// alarm beside; 0 is none.
+	wake func() int64
+
+	steps   int // that have begun
+	flushes []*flush
 }
+
+// flush is a wait for what an object owed the ledger at one moment.
+type flush struct {
+	through uint64 // the last note
+	steps   int    // that had begun
+	done    chan struct{}
+	err     error // once done is closed
+}
+
+// errOwed says that the ledger does not take what it is owed.
+var errOwed = errors.New("the ledger does not take what it is owed")
 
 // open takes up what the last instance left. last is the place of the last
 // note that was ever made.
@@ -54,7 +73,7 @@ func (e *emitter) open(last uint64) (err error) {
 	if e.queue, err = outbox.OpenQueue(e.state.Storage.KV, notesPrefix, last); err != nil {
 		return err
 	}
-	e.pump, err = outbox.New(outbox.Config{State: e.state, Name: "index", Pending: e.pending, Step: e.step})
+	e.pump, err = outbox.New(outbox.Config{State: e.state, Name: "index", Pending: e.pending, Step: e.step, Wake: e.wake})
 	return err
 }
 
@@ -65,8 +84,43 @@ func (e *emitter) pending() bool {
 // note makes the storage entry of a note.
 func (e *emitter) note(n *note) edge.Entry { return e.queue.Add(n.record()) }
 
-// step submits once. A submission that was made before does nothing.
+// flush brings what is owed now to the ledger, whatever the backoff says, and
+// returns when it is there. What comes later is not waited for.
+func (e *emitter) flush() error {
+	if !e.pending() {
+		return nil
+	}
+	f := &flush{through: e.queue.Last(), steps: e.steps, done: make(chan struct{})}
+	e.flushes = append(e.flushes, f)
+	e.pump.Retry()
+	e.pump.Kick()
+	<-f.done
+	return f.err
+}
+
+// flushed ends the flushes that a step was the last of, or failed.
+func (e *emitter) flushed(failed error) {
+	brought, all := e.queue.Last()-uint64(e.queue.Len()), !e.pending()
+	e.flushes = slices.DeleteFunc(e.flushes, func(f *flush) bool {
+		if failed != nil {
+			f.err = errors.Join(errOwed, failed)
+		} else if !all && (brought < f.through || e.steps == f.steps) {
+			return false
+		}
+		close(f.done)
+		return true
+	})
+}
+
 func (e *emitter) step() error {
+	e.steps++
+	err := e.submit()
+	e.flushed(err)
+	return err
+}
+
+// submit submits once. A submission that was made before does nothing.
+func (e *emitter) submit() error {
 	if e.first != nil {
 		if worked, err := e.first(); err != nil || worked {
 			return err

@@ -42,7 +42,7 @@ var auditTexts = func() (texts [1 + outbox.BindsMax]string) {
 	return texts
 }()
 
-func (l *Ledger) auditStatements(db *edge.D1, rows [][]any) (stmts []*edge.Stmt) {
+func (l *Ledger) auditStatements(rows [][]any) (stmts []*edge.Stmt) {
 	per := outbox.BindsMax / len(auditColumns)
 	for len(rows) > 0 {
 		n := min(len(rows), per)
@@ -50,7 +50,7 @@ func (l *Ledger) auditStatements(db *edge.D1, rows [][]any) (stmts []*edge.Stmt)
 		for _, r := range rows[:n] {
 			args = append(args, r...)
 		}
-		stmts = append(stmts, db.Prepare(auditTexts[n]).Bind(args...))
+		stmts = append(stmts, l.db().Prepare(auditTexts[n]).Bind(args...))
 		rows = rows[n:]
 	}
 	return stmts
@@ -85,8 +85,8 @@ func (l *Ledger) nextLoad() (ld load, err error) {
 	return ld, nil
 }
 
-func (l *Ledger) statements(db *edge.D1, ld *load) []*edge.Stmt {
-	stmts := l.auditStatements(db, ld.audit)
+func (l *Ledger) statements(ld *load) []*edge.Stmt {
+	stmts := l.auditStatements(ld.audit)
 	for _, kind := range kinds {
 		t := tables[kind]
 		var rows [][]any
@@ -95,23 +95,27 @@ func (l *Ledger) statements(db *edge.D1, ld *load) []*edge.Stmt {
 				rows = append(rows, t.bind(w.Values))
 			}
 		}
-		stmts = append(stmts, t.Upserts(db, rows)...)
+		stmts = append(stmts, t.Upserts(l.db(), rows)...)
 	}
 	for _, w := range ld.rows {
 		if w.Kind == rowUser {
-			stmts = append(stmts, recount(db, w.Key))
+			stmts = append(stmts, l.recount(w.Key))
 		}
 	}
 	return stmts
 }
 
+// What a user's counters are, and what they count.
+const (
+	counters = "(conversationCount, assignedConversationCount)"
+	counted  = `((SELECT count(*) FROM conversation_index WHERE userId = ?1 AND isDeleted = 0),
+		(SELECT count(*) FROM conversation_index WHERE assignedTo = ?1 AND isDeleted = 0))`
+	recountSQL = "UPDATE user_index SET " + counters + " = " + counted + " WHERE userId = ?1"
+)
+
 // recount sets a user's counters from the rows that they count; triggers keep
 // them up from then on.
-func recount(db *edge.D1, userID string) *edge.Stmt {
-	return db.Prepare(`UPDATE user_index SET (conversationCount, assignedConversationCount) = (
-		(SELECT count(*) FROM conversation_index WHERE userId = ?1 AND isDeleted = 0),
-		(SELECT count(*) FROM conversation_index WHERE assignedTo = ?1 AND isDeleted = 0)) WHERE userId = ?1`).Bind(userID)
-}
+func (l *Ledger) recount(userID string) *edge.Stmt { return l.db().Prepare(recountSQL).Bind(userID) }
 
 // step brings one load to D1, and then lets go those who wait for it.
 func (l *Ledger) step() error {
@@ -136,14 +140,13 @@ func (l *Ledger) bring() error {
 	if err != nil {
 		return err
 	}
-	db := databaseOf(l.env, l.id)
-	stmts := l.statements(db, &ld)
+	stmts := l.statements(&ld)
 	if len(stmts) == 0 {
 		return nil
 	}
-	if _, err := db.Batch(stmts...); err != nil {
+	if _, err := l.db().Batch(stmts...); err != nil {
 		if lasting(err) {
-			err = l.isolate(db, &ld)
+			err = l.isolate(&ld)
 		}
 		if err != nil {
 			l.order = append(ld.keys, l.order...)
@@ -178,37 +181,4 @@ func (l *Ledger) brought(ld *load) error {
 func lasting(err error) bool {
 	var e *edge.Error
 	return errors.As(err, &e) && errors.Is(err, edge.ErrD1) && !e.Retryable && !e.Overloaded && strings.Contains(e.Message, "SQLITE_CONSTRAINT")
-}
-
-// isolate brings a load row by row, so that one that D1 refuses holds up no
-// other: it becomes a dead letter, which reconciliation can revive.
-func (l *Ledger) isolate(db *edge.D1, ld *load) error {
-	for i, values := range ld.audit {
-		if err := l.bringOne("audit/"+values[1].(string), l.auditStatements(db, ld.audit[i:i+1])); err != nil {
-			return err
-		}
-	}
-	for i, w := range ld.rows {
-		one := load{rows: ld.rows[i : i+1]}
-		if err := l.bringOne(w.Kind+"/"+w.Key, l.statements(db, &one)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *Ledger) bringOne(key string, stmts []*edge.Stmt) error {
-	_, err := databaseOf(l.env, l.id).Batch(stmts...)
-	if err == nil || !lasting(err) {
-		return err
-	}
-	l.state.Log.Error("D1 refuses a row; it is a dead letter", "row", key, "error", err.Error())
-	_, there, gerr := l.kv().Get(deadPrefix + key)
-	if gerr != nil {
-		return gerr
-	}
-	if !there {
-		l.dead++
-	}
-	return edge.Put(l.kv(), deadPrefix+key, deadLetter{Error: err.Error(), At: l.now()})
 }

@@ -38,12 +38,6 @@ type auditRow struct {
 	At int64 // when the ledger took it
 }
 
-// deadLetter is a row that D1 will never take as it is.
-type deadLetter struct {
-	Error string `json:"error"`
-	At    int64  `json:"at"`
-}
-
 // Ledger is the one writer of a firm's database. Objects submit what they owe;
 // it keeps that in its own storage at once, the audit trail in its final order,
 // and brings it to D1 as fast as D1 takes it.
@@ -110,6 +104,8 @@ func NewLedger(state *edge.State, env *edge.Env) (*Ledger, error) {
 
 func (l *Ledger) kv() *edge.KV { return l.state.Storage.KV }
 
+func (l *Ledger) db() *edge.D1 { return databaseOf(l.env, l.id) }
+
 func (l *Ledger) now() int64 { return l.state.Now().UnixMilli() }
 
 func (l *Ledger) pending() bool { return l.audit.Len() > 0 || len(l.owed) > 0 }
@@ -123,7 +119,7 @@ func (l *Ledger) owe(key string, w row) {
 
 // Open makes the firm's database, with its schema.
 func (l *Ledger) Open(string) (string, error) {
-	_, err := databaseOf(l.env, l.id).Prepare("SELECT count(*) FROM conversation_index").Run()
+	_, err := l.db().Prepare("SELECT count(*) FROM conversation_index").Run()
 	if err != nil {
 		return err.Error(), nil
 	}

@@ -168,12 +168,20 @@ func (s *Session) append(in *incoming, learned bool) []byte {
 	return b
 }
 
-// answerMessage answers a message with the state. The buffer is used again:
-// an answer is handed to the host before the next event is taken.
+// replyKeptMax is the largest buffer of an answer that a session keeps. Of
+// usual messages a hundred fit; with the longest an answer takes 6 MiB.
+const replyKeptMax = 256 << 10
+
+// answerMessage answers a message with the state. The buffer is used again,
+// unless it is a large one: an answer is handed to the host before the next
+// event is taken.
 func (s *Session) answerMessage(status int, message []byte) *edge.Response {
 	b := append(append(append(s.reply[:0], `{"message":`...), message...), `,"state":`...)
-	s.reply = append(s.appendState(b), '}')
-	return edge.JSONBytes(status, s.reply)
+	b = append(s.appendState(b), '}')
+	if s.reply = b; cap(b) > replyKeptMax {
+		s.reply = nil
+	}
+	return edge.JSONBytes(status, b)
 }
 
 // getMessages answers a page of messages in the order of seq.

@@ -2,9 +2,11 @@ package engage
 
 import (
 	"encoding/hex"
+	"slices"
 	"strconv"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/outbox"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge/rest"
 	"github.com/holdfast-run/holdfast/objects/conversation/intake"
 	"github.com/holdfast-run/holdfast/objects/conversation/match"
@@ -110,6 +112,12 @@ func (s *Session) keepPending(i int) {
 // is nil where nobody waits for it.
 func (s *Session) resolve(i int, c *call) error {
 	p := s.parties[i]
+	over := make(chan struct{})
+	s.checks = append(s.checks, over)
+	defer func() {
+		s.checks = slices.DeleteFunc(s.checks, func(c chan struct{}) bool { return c == over })
+		close(over)
+	}()
 	s.resolving[p.PartyID] = true
 	ans, err := edge.Call[registered](registryOf(s.env, s.firm), "register", registration{Session: s.id, Party: p.Party})
 	delete(s.resolving, p.PartyID)
@@ -152,6 +160,10 @@ func (s *Session) settle(i int, ans *registered, c *call) {
 		if s.conflictAt(found.ConflictID) >= 0 {
 			continue
 		}
+		if s.scrubbed[found.ConflictID] {
+			found.Matched.Name = erased
+			delete(s.scrubbed, found.ConflictID)
+		}
 		found.Version = s.head.Version
 		s.conflicts = append(s.conflicts, found)
 		s.putConflict(len(s.conflicts) - 1)
@@ -160,15 +172,6 @@ func (s *Session) settle(i int, ans *registered, c *call) {
 	}
 	s.commit(notes...)
 	s.tellState()
-}
-
-func (s *Session) conflictAt(id string) int {
-	for i := range s.conflicts {
-		if s.conflicts[i].ConflictID == id {
-			return i
-		}
-	}
-	return -1
 }
 
 // partyResponse shows a party with the conflicts that its checks have found.
@@ -189,16 +192,29 @@ func (s *Session) partyResponse(p *intake.Party) *edge.Response {
 	return edge.JSONBytes(201, append(b, "]}"...))
 }
 
-// unresolved reports whether a party is pending that nobody is asking about.
+// unresolved reports whether a party is pending that nobody is asking about,
+// and that is not about to be erased.
 func (s *Session) unresolved() bool { return s.nextUnresolved() >= 0 }
 
 func (s *Session) nextUnresolved() int {
+	if s.conv.Erasing {
+		return -1
+	}
 	for i := range s.parties {
 		if s.parties[i].Pending && !s.resolving[s.parties[i].PartyID] {
 			return i
 		}
 	}
 	return -1
+}
+
+// checkAgain is when the registry is to be asked again if the instance dies
+// with a call of it under way.
+func (s *Session) checkAgain() int64 {
+	if len(s.resolving) == 0 || s.conv.Erasing {
+		return 0
+	}
+	return s.now() + outbox.Watchdog.Milliseconds()
 }
 
 // resolveNext asks about one pending party whose caller is gone.
@@ -208,102 +224,4 @@ func (s *Session) resolveNext() (bool, error) {
 		return false, nil
 	}
 	return true, s.resolve(i, nil)
-}
-
-// reviewConflict begins to review a conflict.
-func (s *Session) reviewConflict(c *call) (*edge.Response, error) {
-	return s.changeConflict(c, func(x *intake.Conflict) error { return x.Review() })
-}
-
-func (s *Session) clearConflict(c *call) (*edge.Response, error) {
-	return s.resolveConflict(c, intake.Cleared)
-}
-
-func (s *Session) confirmConflict(c *call) (*edge.Response, error) {
-	return s.resolveConflict(c, intake.Confirmed)
-}
-
-func (s *Session) resolveConflict(c *call, status string) (*edge.Response, error) {
-	f, err := rest.Parse(c.req.Body)
-	if err != nil {
-		return nil, err
-	}
-	resolution, err := oneOf(f, "resolution", intake.Resolutions, false)
-	if err != nil {
-		return nil, err
-	}
-	notes, err := f.Text("notes", NotesBytesMax, true)
-	if err != nil {
-		return nil, err
-	}
-	return s.changeConflict(c, func(x *intake.Conflict) error { return x.Resolve(status, resolution, notes, c.User, s.now()) })
-}
-
-func (s *Session) changeConflict(c *call, change func(*intake.Conflict) error) (*edge.Response, error) {
-	i := s.conflictAt(c.arg)
-	if i < 0 {
-		return nil, rest.NotFound("there is no such conflict")
-	}
-	c.details = about("conflictId", c.arg)
-	if err := open(s.conv); err != nil {
-		return nil, err
-	}
-	x := &s.conflicts[i]
-	if err := transition(change(x)); err != nil {
-		return nil, err
-	}
-	x.Version = s.head.Version + 1
-	s.putConflict(i)
-	s.tell("conflict", func(b []byte) []byte { return intake.AppendConflict(b, x) })
-	if _, err := s.changed(c); err != nil {
-		return nil, err
-	}
-	return edge.JSONBytes(200, intake.AppendConflict(nil, x)), nil
-}
-
-// postAssignment gives the conversation to somebody.
-func (s *Session) postAssignment(c *call) (*edge.Response, error) {
-	f, err := rest.Parse(c.req.Body)
-	if err != nil {
-		return nil, err
-	}
-	a := intake.Assignment{SessionID: s.id, Status: intake.AssignmentActive}
-	if a.AssignedTo, err = f.Text("assignedTo", UserIDBytesMax, false); err != nil {
-		return nil, err
-	}
-	if a.AssignedBy, err = f.Text("assignedBy", UserIDBytesMax, false); err != nil {
-		return nil, err
-	}
-	if a.Priority, err = oneOf(f, "priority", intake.Priorities, false); err != nil {
-		return nil, err
-	}
-	if a.DueDate, err = dateOf(f, "dueDate"); err != nil {
-		return nil, err
-	}
-	if a.EstimatedHours, err = hoursOf(f, "estimatedHours"); err != nil {
-		return nil, err
-	}
-	if a.Notes, err = f.Text("notes", NotesBytesMax, true); err != nil {
-		return nil, err
-	}
-	if err := open(s.conv); err != nil {
-		return nil, err
-	}
-	if len(s.assignments) >= AssignmentsMax {
-		return nil, rest.TooLarge("the conversation has " + strconv.Itoa(AssignmentsMax) + " assignments, as many as it may have")
-	}
-	a.AssignedAt, a.Version = s.now(), s.head.Version+1
-	a.AssignmentID = s.id + "." + strconv.Itoa(len(s.assignments)+1)
-	var changed []int
-	s.assignments, changed = intake.Assign(s.assignments, a)
-	for _, i := range changed {
-		s.putAssignment(i)
-		s.tell("assignment", func(b []byte) []byte { return intake.AppendAssignment(b, &s.assignments[i]) })
-	}
-	s.conv.AssignedTo = a.AssignedTo
-	c.details = about("assignmentId", a.AssignmentID)
-	if _, err := s.changed(c); err != nil {
-		return nil, err
-	}
-	return edge.JSONBytes(201, intake.AppendAssignment(nil, &a)), nil
 }

@@ -1,9 +1,7 @@
 package engage
 
 import (
-	"errors"
 	"strings"
-	"sync"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
@@ -22,15 +20,13 @@ import (
 // reconcilePiece is how many sessions, or users, a piece takes.
 const reconcilePiece = 50
 
-// askersMax is how many sessions are asked at once.
-const askersMax = 16
-
 // Phases of a run, in order.
 const (
 	phaseSessions = iota // what the registry lists
 	phaseOrphans         // sessions that D1 has and the registry does not
 	phaseUsers
 	phaseOrphanUsers
+	phaseTrail // rows of the audit trail that D1 refused
 	phaseDone
 )
 
@@ -81,6 +77,8 @@ func (l *Ledger) Reconcile(p progress) (progress, error) {
 		err = l.reconcileUsers(&p)
 	case phaseOrphanUsers:
 		err = l.removeOrphanUsers(&p)
+	case phaseTrail:
+		err = l.reviveAudit(&p)
 	}
 	if err != nil {
 		return before, err
@@ -108,7 +106,7 @@ func (l *Ledger) reconcileSessions(p *progress) error {
 	if err != nil {
 		return err
 	}
-	db := databaseOf(l.env, l.id)
+	db := l.db()
 	var removals, stmts []*edge.Stmt
 	for i, id := range ids {
 		if truth[i] == nil {
@@ -163,7 +161,7 @@ func (l *Ledger) disown(db *edge.D1, id string, there held, p *progress) (stmts 
 
 // removeStrangers removes rows that say they are another firm's.
 func (l *Ledger) removeStrangers(p *progress) error {
-	db := databaseOf(l.env, l.id)
+	db := l.db()
 	var stmts []*edge.Stmt
 	for _, kind := range kinds {
 		stmts = append(stmts, db.Prepare("DELETE FROM "+tables[kind].Name+" WHERE firmId <> ? RETURNING 1").Bind(l.id))
@@ -173,7 +171,7 @@ func (l *Ledger) removeStrangers(p *progress) error {
 
 // heldBy reads D1's rows of sessions.
 func (l *Ledger) heldBy(ids []string) (map[string]held, error) {
-	db := databaseOf(l.env, l.id)
+	db := l.db()
 	args := make([]any, len(ids))
 	for i, id := range ids {
 		args[i] = id
@@ -216,24 +214,10 @@ func (t *indexTable) place(column string) int {
 // ask asks sessions for their rows; nil for one that was never made.
 func (l *Ledger) ask(ids []string) ([][]row, error) {
 	out := make([][]row, len(ids))
-	var (
-		wg     sync.WaitGroup
-		failed error
-	)
-	places := make(chan struct{}, askersMax)
-	for i, id := range ids {
-		places <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-places }()
-			rows, err := edge.Call[[]row](sessionOf(l.env, l.id, id), "rows", "")
-			if err != nil {
-				failed = errors.Join(failed, err)
-			}
-			out[i] = rows
-		})
-	}
-	wg.Wait()
-	return out, failed
+	return out, each(len(ids), func(i int) (err error) {
+		out[i], err = edge.Call[[]row](sessionOf(l.env, l.id, ids[i]), "rows", "")
+		return err
+	})
 }
 
 // Rows are all rows of the session; nil where it was never made.
@@ -244,29 +228,10 @@ func (s *Session) Rows(string) ([]row, error) {
 	return s.rowsSince(-1), nil
 }
 
-// revived forgets dead letters of rows that D1 now has.
-func (l *Ledger) revived(truth [][]row) error {
-	if l.dead == 0 {
-		return nil
-	}
-	for _, rows := range truth {
-		for _, w := range rows {
-			gone, err := l.kv().Delete(deadPrefix + w.Kind + "/" + w.Key)
-			if err != nil {
-				return err
-			}
-			if gone {
-				l.dead--
-			}
-		}
-	}
-	return nil
-}
-
 // removeOrphans removes rows of sessions that the registry, asked for each
 // once more, does not know. When they were written plays no part.
 func (l *Ledger) removeOrphans(p *progress) error {
-	db := databaseOf(l.env, l.id)
+	db := l.db()
 	var page []string
 	res, err := db.Prepare(`SELECT sessionId FROM (
 		SELECT sessionId FROM (SELECT DISTINCT sessionId FROM conversation_index WHERE firmId = ?1 AND sessionId > ?2 ORDER BY sessionId LIMIT ?3) UNION
@@ -321,7 +286,7 @@ func (l *Ledger) unknown(ids []string, users bool) ([]string, error) {
 // reconcileUsers compares users as the registry has them, and their counters
 // with what they count.
 func (l *Ledger) reconcileUsers(p *progress) error {
-	db, t := databaseOf(l.env, l.id), tables[rowUser]
+	db, t := l.db(), tables[rowUser]
 	res, err := db.Prepare("SELECT "+strings.Join(t.Columns, ", ")+" FROM user_index WHERE firmId = ? AND userId > ? ORDER BY userId LIMIT ?").
 		Bind(l.id, p.After, 2*reconcilePiece).All()
 	if err != nil {
@@ -343,7 +308,7 @@ func (l *Ledger) reconcileUsers(p *progress) error {
 			p.Repaired++
 			stmts = append(stmts, t.Overwrites(db, [][]any{t.bind(w.Values)})...)
 			if !ok {
-				stmts = append(stmts, recount(db, w.Key))
+				stmts = append(stmts, l.recount(w.Key))
 			}
 		}
 	}
@@ -352,7 +317,7 @@ func (l *Ledger) reconcileUsers(p *progress) error {
 			return err
 		}
 	}
-	if err := l.recountAll(db, page, p); err != nil {
+	if err := l.recountAll(page, p); err != nil {
 		return err
 	}
 	p.turn(page)
@@ -360,19 +325,15 @@ func (l *Ledger) reconcileUsers(p *progress) error {
 }
 
 // recountAll repairs counters that do not hold.
-func (l *Ledger) recountAll(db *edge.D1, users []string, p *progress) error {
+func (l *Ledger) recountAll(users []string, p *progress) error {
 	var stmts []*edge.Stmt
 	for _, id := range users {
-		stmts = append(stmts, db.Prepare(`UPDATE user_index SET (conversationCount, assignedConversationCount) = (
-			(SELECT count(*) FROM conversation_index WHERE userId = ?1 AND isDeleted = 0),
-			(SELECT count(*) FROM conversation_index WHERE assignedTo = ?1 AND isDeleted = 0)) WHERE userId = ?1 AND
-			(conversationCount <> (SELECT count(*) FROM conversation_index WHERE userId = ?1 AND isDeleted = 0) OR
-			assignedConversationCount <> (SELECT count(*) FROM conversation_index WHERE assignedTo = ?1 AND isDeleted = 0)) RETURNING 1`).Bind(id))
+		stmts = append(stmts, l.db().Prepare(recountSQL+" AND "+counters+" <> "+counted+" RETURNING 1").Bind(id))
 	}
 	if len(stmts) == 0 {
 		return nil
 	}
-	results, err := db.Batch(stmts...)
+	results, err := l.db().Batch(stmts...)
 	if err != nil {
 		return err
 	}
@@ -383,7 +344,7 @@ func (l *Ledger) recountAll(db *edge.D1, users []string, p *progress) error {
 }
 
 func (l *Ledger) removeOrphanUsers(p *progress) error {
-	db := databaseOf(l.env, l.id)
+	db := l.db()
 	res, err := db.Prepare("SELECT userId FROM user_index WHERE firmId = ? AND userId > ? ORDER BY userId LIMIT ?").Bind(l.id, p.After, reconcilePiece).All()
 	if err != nil {
 		return err

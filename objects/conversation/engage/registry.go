@@ -180,13 +180,7 @@ type access struct {
 // Enter checks a call's credential and notes the call.
 func (r *Registry) Enter(e entry) (access, error) {
 	if r.firm == nil {
-		p := problemOf(rest.NotFound("there is no such firm"))
-		if e.Token == "" && !e.Platform {
-			p = problemOf(rest.Unauthorized())
-		} else if e.Platform && e.Wrong != nil && e.Wrong.Status < 404 && e.Wrong.Status > 400 {
-			p = e.Wrong
-		}
-		return access{Problem: p}, nil
+		return access{Problem: problemOf(e.ofNoFirm())}, nil
 	}
 	var err error
 	if !e.Platform {
@@ -210,6 +204,18 @@ func (r *Registry) Enter(e entry) (access, error) {
 		r.commit()
 	}
 	return access{Problem: problemOf(err), Name: r.firm.Name, Suspended: r.firm.Suspended, Owed: r.emit.queue.Len() + len(r.dirty)}, nil
+}
+
+// ofNoFirm is what a call about a firm is told that there is not: a caller
+// without a credential, or with a wrong platform key, does not learn that.
+func (e *entry) ofNoFirm() error {
+	switch {
+	case e.Platform && e.Wrong.blocks():
+		return e.Wrong.err()
+	case !e.Platform && e.Token == "":
+		return rest.Unauthorized()
+	}
+	return rest.NotFound("there is no such firm")
 }
 
 // Note notes a call that Enter let in quietly, or that failed after it.

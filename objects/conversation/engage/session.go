@@ -84,11 +84,13 @@ type Session struct {
 	lease     *lease
 	leaseMin  int64           // leases of an older version are not taken
 	resolving map[string]bool // parties that the registry is being asked about
+	checks    []chan struct{} // of those calls, each closed at its end
+	scrubbed  map[string]bool // conflicts that are to come without the other's name
 }
 
 // NewSession brings a conversation back from its storage.
 func NewSession(state *edge.State, env *edge.Env) (*Session, error) {
-	s := &Session{state: state, env: env, resolving: map[string]bool{}}
+	s := &Session{state: state, env: env, resolving: map[string]bool{}, scrubbed: map[string]bool{}}
 	s.firm, s.id, s.valid = splitName(state.ID.Name())
 	if err := state.SetWebSocketAutoResponse("ping", "pong"); err != nil {
 		return nil, err
@@ -138,7 +140,7 @@ func (s *Session) openEmitter() error {
 	s.emit = emitter{
 		state: s.state, env: s.env, firm: s.firm, source: s.id,
 		dirty: func() bool { return s.head.Indexed < s.head.Version }, rows: s.owedRows,
-		first: s.resolveNext, more: s.unresolved,
+		first: s.resolveNext, more: s.unresolved, wake: s.checkAgain,
 	}
 	return s.emit.open(s.head.Notes)
 }

@@ -156,7 +156,7 @@ func (l *Ledger) Verify(step verifyStep) (verified, error) {
 		if at.Seq >= at.End { // rows that came meanwhile are not walked
 			at.Seq = max(at.Seq, int64(l.head.Seq))
 		}
-		rows, err := databaseOf(l.env, l.id).Prepare(verifySQL).Bind(at.Seq, n).Raw()
+		rows, err := l.db().Prepare(verifySQL).Bind(at.Seq, n).Raw()
 		if err != nil {
 			return verified{}, err
 		}

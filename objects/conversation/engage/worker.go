@@ -178,7 +178,7 @@ func (v *visit) run(fc *firmCall) (*edge.Response, error) {
 	}
 	v.owed = a.Owed
 	resp, err := fc.do(v, checked)
-	if p := problemOf(err); p != nil {
+	if err != nil {
 		v.tell(v.note(err))
 	}
 	return resp, err

@@ -57,6 +57,7 @@ type Conversation struct {
 	OpposingPartyNone bool                       `json:"opposingPartyNone,omitempty"`
 	Checked           bool                       `json:"checked,omitempty"` // a conflict check has run
 	IsDeleted         bool                       `json:"isDeleted,omitempty"`
+	Erasing           bool                       `json:"erasing,omitempty"` // it is about to be emptied
 	CreatedAt         int64                      `json:"createdAt"`
 }
 
@@ -65,9 +66,15 @@ type TransitionError struct{ Message string }
 
 func (e *TransitionError) Error() string { return e.Message }
 
-// Open refuses any change of an ended or deleted conversation.
+// errErasing refuses what an erasure would miss.
+var errErasing = &TransitionError{"the conversation is being erased"}
+
+// Open refuses any change of a conversation that is ended, deleted or being
+// erased.
 func (c *Conversation) Open() error {
 	switch {
+	case c.Erasing:
+		return errErasing
 	case c.IsDeleted:
 		return &TransitionError{"the conversation is deleted"}
 	case c.Status != Active:
@@ -99,7 +106,10 @@ func (c *Conversation) End(status string) error {
 
 // Delete is soft, and allowed after the end too, but once.
 func (c *Conversation) Delete() error {
-	if c.IsDeleted {
+	switch {
+	case c.Erasing:
+		return errErasing
+	case c.IsDeleted:
 		return &TransitionError{"the conversation is deleted already"}
 	}
 	c.IsDeleted = true
