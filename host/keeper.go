@@ -81,13 +81,8 @@ func (h *Host) Restore(ctx context.Context, namespace, id string, byName bool, a
 	}
 	out := admin.Restored{Bookmark: mark}
 	err = h.rewrite(ctx, r, "Durable Object reset because its storage was restored.", func(o *storage.Object, durable func(error)) (changed bool, err error) {
-		if out.Undo, err = o.RestoreNext(mark); err != nil {
-			return false, errors.Join(err, o.Abort())
-		}
-		if _, err := o.Commit(nil); err != nil {
-			return false, err
-		}
-		return o.Rewind(durable)
+		out.Undo, changed, err = o.RestoreTo(mark, durable)
+		return changed, err
 	})
 	return out, err
 }

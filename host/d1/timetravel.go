@@ -147,13 +147,10 @@ func (h *Host) Fork(ctx context.Context, uuidOrName string, at Point, to string)
 
 // restore takes the object back and returns what waits for the disk.
 func (l *local) restore(mark string) (durable func() error, undo string, err error) {
-	if undo, err = l.object.RestoreNext(mark); err != nil {
-		return nil, "", errors.Join(err, l.object.Abort())
-	}
-	if _, err := l.object.Commit(nil); err != nil {
-		return nil, "", err
-	}
-	durable, err = l.become(func(o *storage.Object, durable func(error)) (bool, error) { return o.Rewind(durable) })
+	durable, err = l.become(func(o *storage.Object, durable func(error)) (changed bool, err error) {
+		undo, changed, err = o.RestoreTo(mark, durable)
+		return changed, err
+	})
 	return durable, undo, err
 }
 

@@ -87,14 +87,8 @@ func (o *Object) RestoreNext(text string) (undo string, err error) {
 		o.turn.restore = nil
 		return "", nil
 	}
-	target, err := parseBookmark(text)
+	target, err := o.past(text)
 	if err != nil {
-		return "", err
-	}
-	if o.meta.bookmark().before(target) {
-		return "", fmt.Errorf("%q is in the future: %w", text, store.ErrBookmark)
-	}
-	if err := o.timeline().reaches(o.meta.bookmark(), target); err != nil {
 		return "", err
 	}
 	birth, errBirth := o.engine.NextEpoch()
@@ -104,6 +98,49 @@ func (o *Object) RestoreNext(text string) (undo string, err error) {
 	}
 	o.turn.restore = &restorePoint{target, epoch, birth}
 	return bookmark{epoch, 0}.String(), nil
+}
+
+// past reads a bookmark of a state that can be reached.
+func (o *Object) past(text string) (bookmark, error) {
+	target, err := parseBookmark(text)
+	if err != nil {
+		return target, err
+	}
+	if o.meta.bookmark().before(target) {
+		return target, fmt.Errorf("%q is in the future: %w", text, store.ErrBookmark)
+	}
+	return target, o.timeline().reaches(o.meta.bookmark(), target)
+}
+
+// RestoreTo takes the object to a bookmark at once, between turns, as one
+// commit under a new epoch; where that fails the object is as it was. undo is
+// the bookmark of the state that it leaves. A restore that was asked for
+// before is forgotten.
+func (o *Object) RestoreTo(text string, durable func(error)) (undo string, changed bool, err error) {
+	if err := o.usable(); err != nil {
+		return "", false, err
+	}
+	if o.Dirty() {
+		return "", false, errors.New("storage: restore inside a turn")
+	}
+	target, err := o.past(text)
+	if err != nil {
+		return "", false, err
+	}
+	epoch, err := o.engine.NextEpoch()
+	if err != nil {
+		return "", false, err
+	}
+	if err := o.discardSQL(); err != nil {
+		return "", false, err
+	}
+	past, err := o.timeline().state(o.meta, target)
+	if err != nil {
+		return "", false, err
+	}
+	past.meta.restore = nil
+	changed, err = o.replace(past, epoch, durable)
+	return bookmark{epoch, 0}.String(), changed, err
 }
 
 // Rewind carries out the restore that the last committed turn has asked for.

@@ -145,6 +145,16 @@ func restoreAtRandom(t *testing.T, o *Object, r *rand.Rand, states map[string]st
 	}
 	sort.Strings(marks)
 	mark := marks[r.IntN(len(marks))]
+	if r.IntN(2) == 0 { // at once
+		before := contents(t, o)
+		undo, _, err := o.RestoreTo(mark, nil)
+		must(t, err)
+		if got := contents(t, o); got != states[mark] {
+			t.Fatalf("restored to %s at once: got\n%s\nwant\n%s", mark, got, states[mark])
+		}
+		states[undo] = before
+		return
+	}
 	undo, err := o.RestoreNext(mark)
 	must(t, err)
 	if r.IntN(2) == 0 {
@@ -240,10 +250,17 @@ func TestRestore_Refusals(t *testing.T) {
 	for _, text := range []string{"x", "0-0", strings.Repeat("f", bookmarkTextBytes), "0000000000000001_0000000000000001", "000000000000000A-0000000000000001"} {
 		_, err := o.RestoreNext(text)
 		wantErr(t, err, store.ErrBookmark)
+		_, _, err = o.RestoreTo(text, nil)
+		wantErr(t, err, store.ErrBookmark)
 	}
 	future := bookmark{o.meta.epoch, o.meta.sequence + 1}.String()
 	_, err := o.RestoreNext(future)
 	wantErr(t, err, store.ErrBookmark)
+	must(t, o.Put("k", []byte("2")))
+	if _, _, err := o.RestoreTo(future, nil); err == nil {
+		t.Error("an object is restored inside a turn")
+	}
+	must(t, o.Abort())
 	must(t, o.Close())
 
 	plain := mustOpen(t, e, 1) // no history is kept
@@ -254,6 +271,8 @@ func TestRestore_Refusals(t *testing.T) {
 	must(t, plain.Put("k", []byte("2")))
 	commitDurably(t, plain)
 	_, err = plain.RestoreNext(old)
+	wantErr(t, err, store.ErrNoHistory)
+	_, _, err = plain.RestoreTo(old, nil)
 	wantErr(t, err, store.ErrNoHistory)
 	_, err = plain.BookmarkForTime(1000)
 	wantErr(t, err, store.ErrNoHistory)
