@@ -4,7 +4,6 @@ package edge
 
 import (
 	"os"
-	"runtime"
 	"runtime/debug"
 	"syscall"
 	"unsafe"
@@ -48,34 +47,6 @@ func announce(c *class) {
 	}
 }
 
-// pump runs every other goroutine until all are parked: it parks on a
-// descriptor that the host calls ready only when nothing else can run.
-func pump() uint32 {
-	parked := false
-	err := idle.Read(func(uintptr) bool {
-		if parked {
-			return true
-		}
-		parked = true
-		return false
-	})
-	if err != nil {
-		panic("edge: pump: " + err.Error())
-	}
-	return abi.AnswerPumped
-}
-
-// settle runs what was woken, and pumps unless every goroutine is known to be
-// parked: that of the export, idle ones of the pool, and those that wait for
-// an operation.
-func settle() uint32 {
-	runtime.Gosched()
-	if runtime.NumGoroutine() <= baseGoroutines+guest.parked+len(pool.idle) {
-		return 0
-	}
-	return pump()
-}
-
 //go:wasmexport hf_buffer
 func hfBuffer(n uint32) unsafe.Pointer {
 	buffer = first
@@ -94,8 +65,8 @@ func taken(n uint32) []byte {
 //go:wasmexport hf_event
 func hfEvent(kind, n uint32) uint32 {
 	pool.refused = false
-	pool.run(job{handler: handler{in: guest}, kind: abi.EventKind(kind), message: taken(n)})
-	answer := settle()
+	pool.add(job{handler: handler{in: guest}, kind: abi.EventKind(kind), message: taken(n)})
+	answer := pool.settle()
 	if pool.refused {
 		answer |= abi.AnswerRefused
 	}
@@ -107,7 +78,7 @@ func hfCompletion(op, status, n uint32) uint32 {
 	if !guest.Complete(op, abi.Status(status), taken(n)) {
 		return abi.AnswerRefused
 	}
-	return settle()
+	return pool.settle()
 }
 
 //go:wasmexport hf_tick
@@ -116,7 +87,7 @@ func hfTick() uint32 {
 		warmed = true
 		warm()
 	}
-	return pump()
+	return pool.tick()
 }
 
 // warmed is set once the guest has been ticked for its image.

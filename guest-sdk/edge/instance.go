@@ -22,7 +22,7 @@ type instance struct {
 	free      []*operation
 	current   uint64     // the event whose code runs
 	tx        int        // depth of explicit transactions
-	parked    int        // goroutines that wait in await and have no result yet
+	parked    int        // in Wasm: goroutines that wait on the channel of an operation
 	fetches   []*Request // whose handlers run, in no order
 	uncounted bool       // a refused count has been logged
 
@@ -46,6 +46,9 @@ type operation struct {
 	done    chan struct{}
 	status  abi.Status
 	payload []byte
+	ended   bool
+	waiter  *runner // that gave control back until the end
+	channel bool    // a goroutine waits on done
 }
 
 func init() {
@@ -126,14 +129,10 @@ func (in *instance) await(fn bridge.Fn, m message) ([]byte, error) {
 // wait parks the goroutine until op completes.
 func (in *instance) wait(op *operation) ([]byte, error) {
 	event := in.current
-	if in.runner != nil {
-		in.runner.Wait(op.done)
-	} else {
-		<-op.done
-	}
+	park(in, op)
 	in.current = event
 	payload, err := op.payload, failed(op.status, op.payload)
-	op.payload = nil
+	op.payload, op.ended = nil, false
 	in.lock()
 	in.free = append(in.free, op)
 	in.unlock()
@@ -157,7 +156,6 @@ func (in *instance) begin(fn bridge.Fn, m message) (*operation, error) {
 	op := in.operation()
 	op.id = id
 	in.ops = append(in.ops, op)
-	in.parked++
 	return op, nil
 }
 
@@ -180,9 +178,8 @@ func (in *instance) Complete(id uint32, st abi.Status, payload []byte) bool {
 	}
 	op := in.ops[i]
 	in.ops = remove(in.ops, i)
-	in.parked--
-	op.status, op.payload = st, bytes.Clone(payload)
-	op.done <- struct{}{}
+	op.status, op.payload, op.ended = st, bytes.Clone(payload), true
+	wake(in, op)
 	return true
 }
 

@@ -22,13 +22,16 @@ func warm() {
 	c := abi.ConstructEvent{Event: 1, Class: "\x00", ID: "warm", Name: "warm"}
 	f := abi.FetchEvent{Event: 2, Request: abi.Request{Method: "GET", URL: "http://warm/warm", Headers: []abi.Header{{Name: "Host", Value: "warm"}, {Name: "Accept", Value: "*/*"}}}}
 	for range warmRounds {
-		pool.run(job{handler: handler{in: in}, kind: abi.EventConstruct, message: c.Append(nil)})
-		pump()
-		pool.run(job{handler: handler{in: in}, kind: abi.EventFetch, message: f.Append(nil)})
-		pump()
+		pool.add(job{handler: handler{in: in}, kind: abi.EventConstruct, message: c.Append(nil)})
+		pool.work()
+		pool.pump()
+		pool.add(job{handler: handler{in: in}, kind: abi.EventFetch, message: f.Append(nil)})
+		pool.work()
+		pool.pump()
 	}
 	spawn(handler{in: in, fn: func() { deepen(warmDepth) }})
-	pump()
+	pool.work()
+	pool.pump()
 }
 
 // slack makes the heap grow before the image is captured: growing it writes

@@ -266,7 +266,9 @@ func TestGuest_WaysToDie(t *testing.T) {
 		path, reason, output string
 		kind                 engine.TrapKind
 	}{
-		{"/panic", "unreachable", "panic: asked to", engine.TrapGuest},
+		{"/panic", "the guest exited with code 2", "panic: asked to", engine.TrapGuest},
+		{"/panic", "the guest exited with code 2", "main.(*kit).die", engine.TrapGuest},
+		{"/goexit", "the guest exited with code 2", "panic: runtime.Goexit was called by the code of an event", engine.TrapGuest},
 		{"/exit", "the guest exited with code 7", "", engine.TrapGuest},
 		{"/hoard", "unreachable", "out of memory", engine.TrapGuest},
 		{"/abort", "it aborted", "", engine.TrapAbort},

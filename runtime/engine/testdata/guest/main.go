@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
@@ -18,6 +19,7 @@ type kit struct {
 	gate  chan string
 	n     uint64
 	seen  []string
+	turn  sync.Mutex
 }
 
 func init() {
@@ -73,11 +75,58 @@ func (k *kit) Fetch(r *edge.Request) (*edge.Response, error) {
 			sum += i ^ sum>>3
 		}
 		return edge.Text(200, fmt.Sprint(sum)), nil
+	case "/mix":
+		return edge.Text(200, string(r.Body)), k.mix(string(r.Body))
+	case "/goroutines":
+		return edge.Text(200, fmt.Sprint(runtime.NumGoroutine())), nil
 	case "/arm":
 		time.AfterFunc(20*time.Millisecond, func() { k.state.Log.Info("rang") })
 		return edge.Text(200, "armed"), nil
 	}
 	return k.die(r.Path())
+}
+
+// mix waits in each way that a letter of the script names, and ends when all
+// that it has begun has ended.
+func (k *kit) mix(script string) error {
+	begun, ended := 0, make(chan error)
+	for _, way := range script {
+		err := error(nil)
+		switch way {
+		case 's': // for the host
+			err = k.state.Storage.Sync()
+		case 'm': // for the host, and others for that
+			k.turn.Lock()
+			err = k.state.Storage.Sync()
+			k.turn.Unlock()
+		case 'g': // not: a goroutine does
+			begun++
+			go func() { ended <- k.state.Storage.Sync() }()
+		case 'o': // nor does anybody wait for that
+			go func() { _ = k.state.Storage.Sync() }()
+		case 'q': // nor is there anything to wait for
+			begun++
+			go func() { ended <- nil }()
+		case 'c': // for a goroutine
+			if begun > 0 {
+				begun--
+				err = <-ended
+			}
+		case 't': // for time
+			time.Sleep(time.Millisecond)
+		case 'y': // for its turn
+			runtime.Gosched()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for range begun {
+		if err := <-ended; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // die is the operations that end the instance, and what prints.
@@ -105,6 +154,8 @@ func (k *kit) die(path string) (*edge.Response, error) {
 		return edge.Text(200, "ok"), nil
 	case "/panic":
 		panic("asked to")
+	case "/goexit":
+		runtime.Goexit()
 	case "/exit":
 		os.Exit(7)
 	case "/abort":
