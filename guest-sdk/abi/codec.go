@@ -47,7 +47,10 @@ func (m *Request) read(r *reader) {
 	m.Method = r.text()
 	m.URL = r.text()
 	if n := r.count(8); n > 0 {
-		m.Headers = make([]Header, n)
+		if len(m.Headers) > 0 || cap(m.Headers) < n {
+			m.Headers = make([]Header, n)
+		}
+		m.Headers = m.Headers[:n]
 		for i := range m.Headers {
 			m.Headers[i].read(r)
 		}
@@ -89,7 +92,10 @@ func (m *Response) Append(b []byte) []byte {
 func (m *Response) read(r *reader) {
 	m.Status = r.u32()
 	if n := r.count(8); n > 0 {
-		m.Headers = make([]Header, n)
+		if len(m.Headers) > 0 || cap(m.Headers) < n {
+			m.Headers = make([]Header, n)
+		}
+		m.Headers = m.Headers[:n]
 		for i := range m.Headers {
 			m.Headers[i].read(r)
 		}
@@ -164,7 +170,10 @@ func (m *ConstructEvent) read(r *reader) {
 	m.Name = r.text()
 	m.Mode = r.text()
 	if n := r.count(8); n > 0 {
-		m.Vars = make([]Header, n)
+		if len(m.Vars) > 0 || cap(m.Vars) < n {
+			m.Vars = make([]Header, n)
+		}
+		m.Vars = m.Vars[:n]
 		for i := range m.Vars {
 			m.Vars[i].read(r)
 		}
@@ -487,7 +496,10 @@ func (m *LogRequest) read(r *reader) {
 	m.Level = int32(r.u32())
 	m.Message = r.text()
 	if n := r.count(8); n > 0 {
-		m.Attrs = make([]Header, n)
+		if len(m.Attrs) > 0 || cap(m.Attrs) < n {
+			m.Attrs = make([]Header, n)
+		}
+		m.Attrs = m.Attrs[:n]
 		for i := range m.Attrs {
 			m.Attrs[i].read(r)
 		}
@@ -758,7 +770,10 @@ func (m *KVEntries) Append(b []byte) []byte {
 
 func (m *KVEntries) read(r *reader) {
 	if n := r.count(8); n > 0 {
-		m.Entries = make([]KVEntry, n)
+		if len(m.Entries) > 0 || cap(m.Entries) < n {
+			m.Entries = make([]KVEntry, n)
+		}
+		m.Entries = m.Entries[:n]
 		for i := range m.Entries {
 			m.Entries[i].read(r)
 		}
@@ -1310,7 +1325,10 @@ func (m *ConnectRequest) read(r *reader) {
 	m.Event = r.u64()
 	m.URL = r.text()
 	if n := r.count(8); n > 0 {
-		m.Headers = make([]Header, n)
+		if len(m.Headers) > 0 || cap(m.Headers) < n {
+			m.Headers = make([]Header, n)
+		}
+		m.Headers = m.Headers[:n]
 		for i := range m.Headers {
 			m.Headers[i].read(r)
 		}
@@ -1349,7 +1367,10 @@ func (m *Connected) read(r *reader) {
 	m.Socket = r.u64()
 	m.Protocol = r.text()
 	if n := r.count(8); n > 0 {
-		m.Headers = make([]Header, n)
+		if len(m.Headers) > 0 || cap(m.Headers) < n {
+			m.Headers = make([]Header, n)
+		}
+		m.Headers = m.Headers[:n]
 		for i := range m.Headers {
 			m.Headers[i].read(r)
 		}
@@ -1478,7 +1499,10 @@ func (m *D1QueryRequest) read(r *reader) {
 	m.Name = r.text()
 	m.Batch = r.boolean()
 	if n := r.count(8); n > 0 {
-		m.Statements = make([]D1Statement, n)
+		if len(m.Statements) > 0 || cap(m.Statements) < n {
+			m.Statements = make([]D1Statement, n)
+		}
+		m.Statements = m.Statements[:n]
 		for i := range m.Statements {
 			m.Statements[i].read(r)
 		}
@@ -1554,7 +1578,10 @@ func (m *D1Results) Append(b []byte) []byte {
 
 func (m *D1Results) read(r *reader) {
 	if n := r.count(57); n > 0 {
-		m.Results = make([]D1Result, n)
+		if len(m.Results) > 0 || cap(m.Results) < n {
+			m.Results = make([]D1Result, n)
+		}
+		m.Results = m.Results[:n]
 		for i := range m.Results {
 			m.Results[i].read(r)
 		}

@@ -142,21 +142,34 @@ func (r *reader) boolean() bool {
 	return false
 }
 
+// What every message has many of is read without a call in between: in a guest
+// a call costs more than the reading.
+
 func (r *reader) u32() uint32 {
-	p := r.take(4, "u32")
-	if p == nil {
-		return 0
+	if p := r.rest(); len(p) >= 4 {
+		r.i += 4
+		return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
 	}
-	return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
+	r.fail("u32")
+	return 0
 }
 
 func (r *reader) u64() uint64 {
-	p := r.take(8, "u64")
-	if p == nil {
-		return 0
+	if p := r.rest(); len(p) >= 8 {
+		r.i += 8
+		return uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
+			uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
 	}
-	return uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
-		uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+	r.fail("u64")
+	return 0
+}
+
+// rest is what has not been read; nothing after an error.
+func (r *reader) rest() []byte {
+	if r.err != nil {
+		return nil
+	}
+	return r.b[r.i:]
 }
 
 func (r *reader) f64() float64 {
@@ -168,11 +181,21 @@ func (r *reader) f64() float64 {
 func (r *reader) bytes() []byte { return r.take(int(r.u32()), "bytes") }
 
 func (r *reader) text() string {
-	p := r.bytes()
-	if r.shared {
-		return unsafe.String(unsafe.SliceData(p), len(p))
+	p := r.rest()
+	if len(p) < 4 {
+		r.fail("u32")
+		return ""
 	}
-	return string(p)
+	n := int(uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24)
+	if r.i += 4; n > len(p)-4 {
+		r.fail("bytes")
+		return ""
+	}
+	r.i += n
+	if r.shared {
+		return unsafe.String(unsafe.SliceData(p[4:]), n)
+	}
+	return string(p[4 : 4+n])
 }
 
 // count reads a list's count and refuses one that the rest of the message

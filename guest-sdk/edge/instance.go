@@ -202,10 +202,15 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 		if in.runner != nil {
 			m = new(abi.FetchEvent)
 		}
+		r := newArrival(in)
+		m.Request.Headers = r.Header
 		if m.DecodeShared(bytes.Clone(msg)) != nil {
 			return false
 		}
-		in.launch(handler{in: in, event: m.Event, request: requestOf(in, m.Event, m.Upgrade, &m.Request)})
+		r.event, r.upgrade = m.Event, m.Upgrade
+		r.fill(&m.Request)
+		m.Request.Headers = nil
+		in.launch(handler{in: in, event: m.Event, request: r})
 		return true
 	case abi.EventCancelled:
 		var m abi.CancelledEvent
@@ -347,14 +352,14 @@ func (in *instance) fetch(r *Request) {
 // track knows a request while its handler runs.
 func (in *instance) track(r *Request) {
 	in.lock()
-	defer in.unlock()
 	in.fetches = append(in.fetches, r)
+	in.unlock()
 }
 
 func (in *instance) untrack(r *Request) {
 	in.lock()
-	defer in.unlock()
 	in.fetches = remove(in.fetches, slices.Index(in.fetches, r))
+	in.unlock()
 }
 
 func (in *instance) respond(event uint64, r *Response) {

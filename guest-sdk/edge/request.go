@@ -48,13 +48,13 @@ func (r *Request) Path() string {
 
 func (r *Request) afterHost() string {
 	p := r.URL
-	i := strings.IndexByte(p, ':')
-	if i < 0 || !strings.HasPrefix(p[i:], "://") {
-		if i = strings.Index(p, "://"); i < 0 {
-			return p
-		}
+	if strings.HasPrefix(p, "http://") {
+		p = p[len("http://"):]
+	} else if i := strings.Index(p, "://"); i >= 0 {
+		p = p[i+3:]
+	} else {
+		return p
 	}
-	p = p[i+3:]
 	for j := range len(p) {
 		switch p[j] {
 		case '/', '?', '#':
@@ -129,13 +129,25 @@ func (r *Request) message() abi.Request {
 	return m
 }
 
-func requestOf(in *instance, event, upgrade uint64, m *abi.Request) *Request {
-	r := &Request{
-		Method: m.Method, URL: m.URL, Header: m.Headers, Body: m.Body, ClientAddr: m.ClientAddr,
-		Traceparent: m.Traceparent, event: event, upgrade: upgrade, in: in,
-	}
+// headersInline is how many headers need no memory of their own.
+const headersInline = 8
+
+// newArrival is a request that is about to arrive, with room for its headers:
+// one allocation for both.
+func newArrival(in *instance) *Request {
+	a := &struct {
+		Request
+		lines [headersInline]abi.Header
+	}{}
+	a.in = in
+	a.Header = a.lines[:0]
+	return &a.Request
+}
+
+func (r *Request) fill(m *abi.Request) {
+	r.Method, r.URL, r.Header, r.Body = m.Method, m.URL, m.Headers, m.Body
+	r.ClientAddr, r.Traceparent = m.ClientAddr, m.Traceparent
 	if m.DeadlineMs != 0 {
 		r.Deadline = time.UnixMilli(m.DeadlineMs)
 	}
-	return r
 }

@@ -74,6 +74,6 @@ func fieldCode(enc, dec *strings.Builder, min map[string]int, owner string, f fi
 		return n, nil
 	}
 	fmt.Fprintf(enc, "b = appendU32(b, uint32(len(%s)))\nfor i := range %s {\nb = %s[i].Append(b)\n}\n", sel, sel, sel)
-	fmt.Fprintf(dec, "if n := r.count(%d); n > 0 {\n%s = make([]%s, n)\nfor i := range %s {\n%s[i].read(r)\n}\n} else {\n%s = nil\n}\n", n, sel, elem, sel, sel, sel)
+	fmt.Fprintf(dec, "if n := r.count(%d); n > 0 {\nif len(%s) > 0 || cap(%s) < n {\n%s = make([]%s, n)\n}\n%s = %s[:n]\nfor i := range %s {\n%s[i].read(r)\n}\n} else {\n%s = nil\n}\n", n, sel, sel, sel, elem, sel, sel, sel, sel, sel)
 	return 4, nil
 }
