@@ -95,6 +95,8 @@ type Class struct {
 	Origin    string // what ids are made with: Namespace, or its first name; not changed after AddClass
 	Limits    Limits
 	Current   atomic.Pointer[Version]
+
+	named names
 }
 
 // NewClass makes a class with its first version.

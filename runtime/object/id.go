@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash/maphash"
+	"sync/atomic"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 	"github.com/holdfast-run/holdfast/runtime/store"
@@ -57,11 +59,38 @@ func IDFromString(namespace, text string) (store.ID, error) {
 	return id, nil
 }
 
-// RefByName names the class's object with a name.
+// RefByName names the class's object with a name. Any goroutine may call it.
 func (c *Class) RefByName(name string) store.Ref {
+	if r := c.named.get(name); r != nil {
+		return *r
+	}
 	r := RefByName(c.Origin, name)
 	r.Namespace = c.Namespace
+	c.named.put(name, &r)
 	return r
+}
+
+// names remembers the objects that were named last. A name's id costs two
+// MACs, more than all else that finding its object takes.
+type names [namesKept]atomic.Pointer[store.Ref]
+
+// namesKept is how many names a class remembers at most.
+const namesKept = 1 << 10
+
+var namesSeed = maphash.MakeSeed()
+
+func (n *names) get(name string) *store.Ref {
+	if r := n[maphash.String(namesSeed, name)%namesKept].Load(); r != nil && r.Name == name {
+		return r
+	}
+	return nil
+}
+
+// put remembers r unless its name is too long to be part of it.
+func (n *names) put(name string, r *store.Ref) {
+	if r.Name == name {
+		n[maphash.String(namesSeed, name)%namesKept].Store(r)
+	}
 }
 
 // RefByName names the object with a name; a name over 1,024 bytes is not
