@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -40,7 +41,16 @@ type Config struct {
 	Registry    *prometheus.Registry
 	D1          Front
 	Log         *slog.Logger
+	// ReadTimeout bounds the receiving of a request (408), IdleTimeout the time
+	// between two requests of a connection; zero is the default.
+	ReadTimeout, IdleTimeout time.Duration
 }
+
+// Defaults of Config.
+const (
+	DefaultReadTimeout = time.Minute
+	DefaultIdleTimeout = 2 * time.Minute
+)
 
 // ErrToken is the refusal to serve others without a token.
 var ErrToken = errors.New("off loopback the admin address needs admin.tokens in the host configuration")
@@ -79,12 +89,49 @@ func New(cfg Config, h Host) (*Server, error) {
 	}
 	s.server = &fasthttp.Server{
 		Handler: s.handle, Name: "holdfast", NoDefaultServerHeader: true, MaxRequestBodySize: bodyBytesMax,
-		ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, Logger: quiet{},
-		ErrorHandler: func(ctx *fasthttp.RequestCtx, err error) {
-			fail(ctx, fasthttp.StatusBadRequest, "bad_request", err.Error())
-		},
+		ReadTimeout: cmp.Or(cfg.ReadTimeout, DefaultReadTimeout), IdleTimeout: cmp.Or(cfg.IdleTimeout, DefaultIdleTimeout), Logger: quiet{},
+		ErrorHandler: unread,
 	}
 	return s, nil
+}
+
+// unread answers a request that fasthttp could not read. A client that has sent
+// nothing yet has asked nothing: its connection is closed without a word, as
+// fasthttp itself does with one that is silent behind a request.
+func unread(ctx *fasthttp.RequestCtx, err error) {
+	var late net.Error
+	timeout := errors.As(err, &late) && late.Timeout()
+	switch {
+	case !ctx.Conn().(*conn).spoke:
+		_ = ctx.Conn().Close() // there is nobody to tell
+	case timeout:
+		fail(ctx, fasthttp.StatusRequestTimeout, "timeout", "request came too slowly")
+	default:
+		fail(ctx, fasthttp.StatusBadRequest, "bad_request", err.Error())
+	}
+}
+
+// conn is a connection that knows whether its client has sent anything.
+type conn struct {
+	net.Conn
+	spoke bool // of the goroutine that reads
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.spoke = c.spoke || n > 0
+	return n, err
+}
+
+// listener makes its connections conns.
+type listener struct{ net.Listener }
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c}, nil
 }
 
 type quiet struct{}
@@ -126,7 +173,7 @@ func (s *Server) Addr() net.Addr {
 }
 
 // Serve serves until Shutdown.
-func (s *Server) Serve() error { return s.server.Serve(s.ln) }
+func (s *Server) Serve() error { return s.server.Serve(listener{s.ln}) }
 
 // Shutdown stops accepting and waits for what runs, until ctx ends. It closes
 // the listener itself: fasthttp knows of none before Serve has begun.

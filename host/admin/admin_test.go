@@ -84,11 +84,17 @@ func (d1) Handle(ctx *fasthttp.RequestCtx, operator bool) bool {
 // serve runs a server over h until the end of the test.
 func serve(t *testing.T, h admin.Host, tokens ...string) (base string) {
 	t.Helper()
-	cfg := admin.Config{Addr: "127.0.0.1:0", Registry: prometheus.NewRegistry(), D1: d1{}}
+	cfg := admin.Config{}
 	for _, token := range tokens {
 		sum := sha256.Sum256([]byte(token))
 		cfg.TokenHashes = append(cfg.TokenHashes, "sha256:"+hex.EncodeToString(sum[:]))
 	}
+	return serveWith(t, h, cfg)
+}
+
+func serveWith(t *testing.T, h admin.Host, cfg admin.Config) (base string) {
+	t.Helper()
+	cfg.Addr, cfg.Registry, cfg.D1 = "127.0.0.1:0", prometheus.NewRegistry(), d1{}
 	s, err := admin.New(cfg, h)
 	if err != nil {
 		t.Fatal(err)

@@ -33,6 +33,7 @@ type conn struct {
 	linger atomic.Bool                   // input is left unread
 	socket atomic.Pointer[socket.Socket] // offered, neither attached nor dropped
 	ended  bool                          // Read answers io.EOF; set by the goroutine that hands on
+	spoke  bool                          // something was read; of the connection's goroutine
 
 	bodyLeft   int64 // bytes that the body may still take on the wire, while one is received
 	bodyBounds bool
@@ -63,14 +64,14 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.ended {
 		return 0, io.EOF
 	}
-	if !c.bodyBounds {
-		return c.Conn.Read(p)
-	}
-	if c.bodyLeft <= 0 {
+	if c.bodyBounds && c.bodyLeft <= 0 {
 		return 0, errBodyTooLarge
 	}
 	n, err := c.Conn.Read(p)
-	c.bodyLeft -= int64(n)
+	c.spoke = c.spoke || n > 0
+	if c.bodyBounds {
+		c.bodyLeft -= int64(n)
+	}
 	return n, err
 }
 

@@ -168,12 +168,11 @@ func TestRequest_SlowClientsAreGivenUp(t *testing.T) {
 	short := Config{HeaderTimeout: 20 * time.Millisecond, BodyStallTimeout: 20 * time.Millisecond, IdleTimeout: 20 * time.Millisecond}
 	_, addr := startServer(t, short, routes{"/": {serve: echo}})
 	for name, request := range map[string]string{
-		"in the headers":        "GET / HTTP/1.1\nHost:",
-		"in a short body":       "POST / HTTP/1.1\nHost: h\nContent-Length: 50\n\nhel",
-		"in a long body":        "POST / HTTP/1.1\nHost: h\nContent-Length: 50000\n\n" + strings.Repeat("x", 20_000),
-		"in a chunk":            "POST / HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n5\nhel",
-		"between two chunks":    "POST / HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n5\nhello\n",
-		"before the first byte": "",
+		"in the headers":     "GET / HTTP/1.1\nHost:",
+		"in a short body":    "POST / HTTP/1.1\nHost: h\nContent-Length: 50\n\nhel",
+		"in a long body":     "POST / HTTP/1.1\nHost: h\nContent-Length: 50000\n\n" + strings.Repeat("x", 20_000),
+		"in a chunk":         "POST / HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n5\nhel",
+		"between two chunks": "POST / HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n5\nhello\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := dial(t, addr)
@@ -185,7 +184,8 @@ func TestRequest_SlowClientsAreGivenUp(t *testing.T) {
 	c := dial(t, addr)
 	c.send("GET / HTTP/1.1\nHost: h\n\n")
 	c.response("GET")
-	c.wantEnd() // idle
+	c.wantEnd()             // idle
+	dial(t, addr).wantEnd() // and so from the start
 }
 
 func TestRequest_BodyTimeoutBoundsATrickle(t *testing.T) {

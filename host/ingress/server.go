@@ -231,8 +231,14 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 	return f.status
 }
 
-// refuse answers a request that fasthttp could not read.
+// refuse answers a request that fasthttp could not read. A client that has sent
+// nothing yet has asked nothing: its connection is closed without a word, as
+// fasthttp itself does with one that is silent behind a request.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, err error) {
+	if !ctx.Conn().(*conn).spoke {
+		_ = ctx.Conn().Close() // there is nobody to tell
+		return
+	}
 	s.reject(ctx, headFailure(err))
 }
 
