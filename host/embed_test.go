@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -98,6 +99,21 @@ func TestNew_NamesFileAndKey(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// TestNew_ServesAStandaloneAppThatIsNamed: by its directory or its file, and
+// not from the directory above.
+func TestNew_ServesAStandaloneAppThatIsNamed(t *testing.T) {
+	a := filesApp(t, strings.Replace(oneFile, "{", `{"holdfast":{"standalone":true},`, 1))
+	for dir, served := range map[string]bool{a.dir: true, filepath.Join(a.dir, "wrangler.jsonc"): true, filepath.Dir(a.dir): false} {
+		cfg := config(t)
+		cfg.Dirs = []string{dir}
+		if served {
+			run(t, cfg)
+		} else if _, err := host.New(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "no app found") {
+			t.Errorf("from the directory above: %v", err)
+		}
 	}
 }
 

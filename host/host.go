@@ -380,40 +380,11 @@ func (h *Host) close(ctx context.Context) error {
 // closeRestart is what sockets are closed with: the client should come back.
 const closeRestart = 1012
 
-// find reads the configuration of every app below the directories; one that
-// is standalone counts only where its own directory is named.
+// find reads the configuration of every app below the directories.
 func (h *Host) find() ([]*app.Config, error) {
-	files, err := app.Find(h.cfg.Dirs)
-	if err != nil {
-		return nil, err
+	apps, err := app.Discover(h.cfg.Dirs)
+	if err == nil && len(apps) == 0 {
+		err = &app.ConfigError{File: h.cfg.Dirs[0], Want: "no app found: expected a wrangler.jsonc, wrangler.json or wrangler.toml"}
 	}
-	var out []*app.Config
-	names := map[string]string{}
-	for _, f := range files {
-		c, err := app.Load(f)
-		if err != nil {
-			return nil, err
-		}
-		if c.Standalone && !h.named(c.Dir) {
-			continue
-		}
-		if other := names[c.Name]; other != "" {
-			return nil, &app.ConfigError{File: f, Key: "name", Want: fmt.Sprintf("an app named %q is in %s already", c.Name, other)}
-		}
-		names[c.Name] = f
-		out = append(out, c)
-	}
-	if len(out) == 0 {
-		return nil, &app.ConfigError{File: h.cfg.Dirs[0], Want: "no app found: expected a wrangler.jsonc, wrangler.json or wrangler.toml"}
-	}
-	return out, nil
-}
-
-func (h *Host) named(dir string) bool {
-	for _, d := range h.cfg.Dirs {
-		if abs, err := filepath.Abs(d); err == nil && abs == dir {
-			return true
-		}
-	}
-	return false
+	return apps, err
 }

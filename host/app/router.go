@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 )
 
 // Match is where a request leads.
@@ -17,8 +16,7 @@ type Match struct {
 	Pattern      string
 }
 
-// Router finds the route of a request. It does not change; Routes switches
-// from one to the next.
+// Router finds the route of a request. It does not change.
 //
 // Among the patterns that match, the host decides first: its whole name, then
 // the longest *suffix, then any host. Below one host the path is compared
@@ -221,22 +219,4 @@ func (n *node) next(below string, more bool, values *[paramsMax]string, params i
 		return n.find(below, values, params)
 	}
 	return n.exact
-}
-
-// Routes is the router that is in force. Set and Match may be called from any
-// goroutine.
-type Routes struct {
-	current atomic.Pointer[Router]
-}
-
-// Set puts r in force for all later requests.
-func (s *Routes) Set(r *Router) { s.current.Store(r) }
-
-// Match asks the router in force; before the first Set nothing matches.
-func (s *Routes) Match(host, path string) (Match, bool) {
-	r := s.current.Load()
-	if r == nil {
-		return Match{}, false
-	}
-	return r.Match(host, path)
 }

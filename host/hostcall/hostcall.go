@@ -94,16 +94,6 @@ func init() {
 	}
 }
 
-// Implemented reports whether the host serves a function; others answer
-// unsupported.
-func Implemented(name string) bool {
-	switch name {
-	case "register", "now", "random", "result":
-		return true
-	}
-	return syncNamed[name] != nil || asyncNamed[name] != nil || postNamed[name] != nil
-}
-
 func unsupported(fn int) error {
 	return &object.Error{Status: abi.Unsupported, Message: abi.Functions[fn].Name + " is not supported by this version of the host"}
 }

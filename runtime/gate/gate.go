@@ -172,9 +172,6 @@ func drop(effects []Effect, err error) {
 	}
 }
 
-// Drop drops the effects of a turn that was never sealed.
-func Drop(effects []Effect, err error) { drop(effects, err) }
-
 // Quiet reports whether nothing is held or being released.
 func (g *Gate) Quiet() bool {
 	g.mu.Lock()

@@ -196,14 +196,6 @@ func TestDurable_DoesNotWaitForASlowEffect(t *testing.T) {
 	})
 }
 
-func TestDrop_TellsEveryEffect(t *testing.T) {
-	d := &diary{}
-	gate.Drop(d.effects("a b"), errors.New("aborted"))
-	if want := []string{"a dropped: aborted", "b dropped: aborted"}; !slices.Equal(d.lines, want) {
-		t.Fatalf("%q", d.lines)
-	}
-}
-
 func TestFlush_RunsAfterEachPassNotAfterEachTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &diary{}
