@@ -1,6 +1,10 @@
 package app
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/cron"
+)
 
 // ConfigError is a fault of a configuration file.
 type ConfigError struct {
@@ -31,7 +35,7 @@ type Config struct {
 	Objects    []ObjectBinding
 	Migrations []Migration
 	D1         []D1Binding
-	Crons      []*Schedule
+	Crons      []*cron.Schedule
 	Routes     []Route // at least one
 	Assets     *AssetsConfig
 

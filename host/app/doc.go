@@ -1,5 +1,5 @@
 // Package app owns what an app is before it runs: its configuration, the build
-// of its guest, its routes, its assets and its cron schedules.
+// of its guest, its routes, its assets and when its crons run.
 //
 // It refuses to run anything: it hands on plain values and bytes. A key of a
 // configuration that would change what the app does and that is not read is an

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/holdfast-run/holdfast/guest-sdk/cron"
 )
 
 const (
@@ -229,7 +231,7 @@ func (l *loader) loadDevKeys(own *object) {
 func (l *loader) loadCrons(root *object) {
 	o := root.child("triggers")
 	for i, text := range o.texts("crons") {
-		schedule, err := ParseCron(text)
+		schedule, err := cron.Parse(text)
 		if err != nil {
 			o.doc.fail(indexed(o.key("crons"), i), "%v", err)
 		}

@@ -19,6 +19,7 @@ var Floors = []Floor{
 	{Package: ".", Imports: []string{"internal/cli"}},
 
 	{Package: "guest-sdk/abi"},
+	{Package: "guest-sdk/cron"},
 	{Package: "guest-sdk/...", Imports: []string{"guest-sdk/..."}},
 	{Package: "guest-sdk/c/...", Tests: []string{"internal/wasmtest", "objects/tck/countertest"}},
 	{Package: "guest-sdk/rust/...", Tests: []string{"internal/wasmtest", "objects/tck/countertest"}},
@@ -41,7 +42,7 @@ var Floors = []Floor{
 	{Package: "host/d1/front", Imports: []string{"guest-sdk/abi", "host/d1", "host/storage/sqltext"}, Tests: []string{"host/storage"}},
 	{Package: "host/d1/clients", Tests: []string{"internal/wasmtest"}},
 	{Package: "host/hostcall", Imports: []string{"guest-sdk/abi", "runtime/object", "runtime/store"}, Tests: []string{"host/storage", "runtime/store/..."}},
-	{Package: "host/app", Imports: []string{"guest-sdk/abi"}},
+	{Package: "host/app", Imports: []string{"guest-sdk/abi", "guest-sdk/cron"}},
 	{Package: "host/admin"},
 	{Package: "host", Imports: []string{
 		"guest-sdk/abi", "runtime/clock", "runtime/engine", "runtime/object", "runtime/store",

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
-	"github.com/holdfast-run/holdfast/guest-sdk/edge/edgetest/internal/cron"
+	"github.com/holdfast-run/holdfast/guest-sdk/cron"
 )
 
 // trigger is a cron of the app's configuration.
