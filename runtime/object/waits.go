@@ -2,6 +2,7 @@ package object
 
 import (
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -80,7 +81,7 @@ func (w *waits) end(callee *Event) {
 	calls := callee.Caller.calls
 	for i, c := range calls {
 		if c == callee {
-			callee.Caller.calls = append(calls[:i:i], calls[i+1:]...)
+			callee.Caller.calls = slices.Delete(calls, i, i+1)
 			return
 		}
 	}
@@ -102,7 +103,7 @@ func (w *waits) stop(o *Object, e *Event) {
 	defer w.mu.Unlock()
 	for i, b := range o.blockers {
 		if b == e {
-			o.blockers = append(o.blockers[:i:i], o.blockers[i+1:]...)
+			o.blockers = slices.Delete(o.blockers, i, i+1) // and not kept in the array
 			return
 		}
 	}
