@@ -79,7 +79,7 @@ func endingMetrics() []metric {
 }
 
 func newCollector(h *Host) *collector {
-	c := &collector{h: h, list: append(slices.Clone(hostMetrics), endingMetrics()...)}
+	c := &collector{h: h, list: slices.Concat(hostMetrics, memoryMetrics, endingMetrics())}
 	for _, m := range c.list {
 		var labels prometheus.Labels
 		if m.ending != "" {

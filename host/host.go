@@ -93,6 +93,8 @@ type Limits struct {
 	FrozenBytesMax          int64 `json:"frozenBytesMax"`
 	FrozenDiskBytesMax      int64 `json:"frozenDiskBytesMax"` // negative: none
 	IdleSeconds             int   `json:"idleSeconds"`
+	FrozenSeconds           int   `json:"frozenSeconds"`
+	FrozenMax               int   `json:"frozenMax"`
 	MailboxEvents           int   `json:"mailboxEvents"`
 	MailboxMiB              int   `json:"mailboxMiB"`
 	EventSeconds            int   `json:"eventSeconds"`
@@ -104,6 +106,8 @@ type Limits struct {
 	Counters                int   `json:"counters"` // of one app
 	Connections             int   `json:"connections"`
 	OpenDatabases           int   `json:"openDatabases"`
+	CacheMiB                int64 `json:"cacheMiB"`    // blocks of tables in memory
+	MemTableMiB             int64 `json:"memTableMiB"` // writes in memory until they become a table
 	D1Seconds               int   `json:"d1Seconds"`
 	ObjectMiB               int64 `json:"objectMiB"`       // kv + SQL of one object
 	StorageMiB              int64 `json:"storageMiB"`      // of all
@@ -214,6 +218,7 @@ func (h *Host) open(ctx context.Context) error {
 		Clock: h.clock, Engine: h.storage, Log: h.cfg.Log, Frames: socket.Frame, Random: random,
 		HotMax: pick(h.cfg.Limits.HotMax, engine.SlotsMax()), HotBytesMax: h.hotBytesMax(),
 		FreezeAfter: seconds(h.cfg.Limits.FreezeSeconds), IdleAfter: seconds(h.cfg.Limits.IdleSeconds),
+		FrozenAfter: h.frozenAfter(), FrozenMax: h.frozenMax(),
 	})
 	if err != nil {
 		return err
@@ -241,6 +246,34 @@ func (h *Host) hotBytesMax() int64 {
 		return n << 20
 	}
 	return memoryBytes() / 4
+}
+
+// frozenAfter is how long a frozen object that is idle is kept: on a clock that
+// tests move, no longer than a live one, so that they see what storage lacks.
+func (h *Host) frozenAfter() time.Duration {
+	if h.cfg.Manual && h.cfg.Limits.FrozenSeconds == 0 {
+		return time.Nanosecond // as long as a live one
+	}
+	return seconds(h.cfg.Limits.FrozenSeconds)
+}
+
+// frozenBytesEach is what a frozen object takes of memory, the garbage that
+// comes with it included; frozenShare is the part of the machine for all.
+const (
+	frozenBytesEach = 16 << 10
+	frozenShare     = 8
+)
+
+// frozenMax is how many frozen objects that are idle are kept: an eighth of the
+// machine's memory unless it is set, and no more than the default.
+func (h *Host) frozenMax() int {
+	if n := h.cfg.Limits.FrozenMax; n > 0 {
+		return n
+	}
+	if n := memoryBytes() / frozenShare / frozenBytesEach; n > 0 {
+		return int(min(n, object.DefaultFrozenMax))
+	}
+	return object.DefaultFrozenMax
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -15,6 +15,7 @@ func (h *Host) storageConfig() storage.Config {
 	l := h.cfg.Limits
 	return storage.Config{
 		Dir: h.cfg.DataDir, Logger: h.cfg.Log, Clock: h.now, OpenDatabasesMax: l.OpenDatabases,
+		CacheBytes: l.CacheMiB << 20, MemTableBytes: uint64(max(0, l.MemTableMiB)) << 20,
 		ObjectBytesMax: l.ObjectMiB << 20, HostBytesMax: l.StorageMiB << 20, SQLOpsMax: l.SQLMillionSteps * 1_000_000,
 		DiskFreeBytesSoft: uint64(l.DiskSoftMiB) << 20, DiskFreeBytesHard: uint64(l.DiskHardMiB) << 20,
 		Failing: func(error) { close(h.broken) },

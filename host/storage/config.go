@@ -12,8 +12,9 @@ import (
 
 // Defaults and fixed sizes of the engine.
 const (
-	cacheBytesDefault       = 128 << 20
-	memTableBytesDefault    = 64 << 20
+	cacheBytesDefault       = 64 << 20
+	memTableBytesDefault    = 32 << 20
+	memTablesKept           = 2 // the one that is written, and the one before it
 	openDatabasesDefault    = 2000
 	sqlCacheKiBDefault      = 256
 	sqlMemoryBytesDefault   = 96 << 20
@@ -53,8 +54,8 @@ type Config struct {
 	// FS is the file system below. Default the operating system's.
 	FS vfs.FS
 
-	CacheBytes        int64         // block cache (128 MiB)
-	MemTableBytes     uint64        // one memtable (64 MiB)
+	CacheBytes        int64         // blocks of tables in memory, besides two memtables (64 MiB)
+	MemTableBytes     uint64        // one memtable: writes that are not in tables yet (32 MiB)
 	OpenDatabasesMax  int           // SQLite databases kept open (2,000)
 	SQLCacheKiB       int           // page cache of one database (256)
 	SQLMemoryBytesMax int64         // memory of one open database (96 MiB)

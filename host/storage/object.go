@@ -267,6 +267,17 @@ func (o *Object) Info() store.Info {
 	return info
 }
 
+// Rest closes the object's database and lets its buffers go, until a turn wants
+// them again.
+func (o *Object) Rest() error {
+	if o.closed || o.session != nil || o.turn.broken != nil || len(o.turn.marks) > 0 || o.Dirty() {
+		return nil // a turn is under way
+	}
+	o.turn, o.key, o.scratch = turn{}, nil, nil
+	o.renew()
+	return o.engine.databases.forget(o)
+}
+
 // Close drops what is not committed and releases the database. The time of
 // last activity is noted, without a sync, if the stored one is old.
 func (o *Object) Close() error {

@@ -31,7 +31,7 @@ func (s *syncer) interval() time.Duration {
 func (c Config) pebbleOptions() *pebble.Options {
 	options := &pebble.Options{
 		FS:                          c.FS,
-		Cache:                       pebble.NewCache(c.CacheBytes),
+		Cache:                       c.cache(),
 		MemTableSize:                c.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       pebbleL0CompactionFiles,
@@ -53,6 +53,12 @@ func (c Config) pebbleOptions() *pebble.Options {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}
 	return options
+}
+
+// cache is Pebble's cache, out of which Pebble takes its memtables too: without
+// room for them it would have none for blocks once they have grown.
+func (c Config) cache() *pebble.Cache {
+	return pebble.NewCache(c.CacheBytes + memTablesKept*int64(c.MemTableBytes))
 }
 
 // end ends the process in order: it is logged, then Config.Fatal is called.

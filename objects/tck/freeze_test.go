@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +74,61 @@ func TestFreeze_LosesNothingWithoutRoom(t *testing.T) {
 	sleeper.Wait()
 	if took := time.Since(began); took < 4*time.Second {
 		t.Fatalf("a sleep of 4 s took %v", took)
+	}
+}
+
+// TestFreeze_OutlastsIdleness: a frozen object keeps what it remembers when a
+// live one would have gone cold, but no open database; of many the longest idle
+// go.
+func TestFreeze_OutlastsIdleness(t *testing.T) {
+	h, get := kit(t, host.Config{Limits: host.Limits{FreezeSeconds: 1, IdleSeconds: 2, FrozenMax: 3, FrozenSeconds: 300}})
+	at := func(name, value string) {
+		t.Helper()
+		wasmtest.Eventually(t, name+" is "+value, func() bool { return metric(t, h, name) == value })
+	}
+	for i := range 5 {
+		expect(t, get(fmt.Sprintf("probe/s%d/runs", i)), 200, "1")
+	}
+	expect(t, get("probe/s4/sql?arg=SELECT+1+AS+one"), 200, "1 rows of [one]")
+	if n := metric(t, h, "holdfast_sql_databases_open"); n != "1" {
+		t.Fatalf("%s open databases: the test tests nothing", n)
+	}
+	at("holdfast_objects_frozen", "3")
+	at("holdfast_sql_databases_open", "0")
+	expect(t, get("probe/s4/sql?arg=SELECT+1+AS+one"), 200, "1 rows of [one]")
+	expect(t, get("probe/s4/runs"), 200, "4")
+	if bytes, err := strconv.ParseFloat(metric(t, h, "holdfast_objects_hot_bytes"), 64); err != nil || bytes < 40<<10 {
+		t.Errorf("a thawed instance weighs %v bytes, %v", bytes, err)
+	}
+	expect(t, get("probe/s0/runs"), 200, "1")
+}
+
+// TestFreeze_ByAManualClock: a frozen object remembers, and goes cold when a
+// live one would, so that a test sees what the app has not stored.
+func TestFreeze_ByAManualClock(t *testing.T) {
+	h, get := kit(t, host.Config{Manual: true})
+	forward := func(d time.Duration) {
+		t.Helper()
+		if _, _, err := h.Advance(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, get("probe/m/runs"), 200, "1")
+	forward(3 * time.Second)
+	wasmtest.Eventually(t, "it is frozen", func() bool { return metric(t, h, "holdfast_objects_frozen") == "1" })
+	expect(t, get("probe/m/runs"), 200, "2")
+	forward(11 * time.Second)
+	wasmtest.Eventually(t, "it is cold", func() bool { return metric(t, h, "holdfast_objects_known") == "0" })
+	expect(t, get("probe/m/runs"), 200, "1")
+}
+
+// TestFreeze_Ends: a frozen object that nobody asks for goes cold.
+func TestFreeze_Ends(t *testing.T) {
+	h, get := kit(t, host.Config{Limits: host.Limits{FreezeSeconds: 1, IdleSeconds: 2, FrozenSeconds: 3}})
+	expect(t, get("probe/e/runs"), 200, "1")
+	wasmtest.Eventually(t, "it leaves", func() bool { return metric(t, h, "holdfast_objects_known") == "0" })
+	if n := metric(t, h, "holdfast_freezes_total"); n != "1" {
+		t.Errorf("%s freezes", n)
 	}
 }
 

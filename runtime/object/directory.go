@@ -31,7 +31,9 @@ type Config struct {
 	HotMax       int           // live instances
 	HotBytesMax  int64         // their memory
 	FreezeAfter  time.Duration // an instance that has had no turn for this long is frozen
-	IdleAfter    time.Duration // one that is idle for this long goes cold
+	IdleAfter    time.Duration // one that is idle for this long goes cold, if it is not frozen
+	FrozenAfter  time.Duration // a frozen one that is idle for this long goes cold
+	FrozenMax    int           // frozen ones that are idle: the longest idle go cold
 	DrainMax     time.Duration // how long an old version may finish
 	GateWorkers  int
 	AlarmsAtOnce int
@@ -43,6 +45,8 @@ const (
 	DefaultHotBytesMax  = 6 << 30
 	DefaultFreezeAfter  = 2 * time.Second
 	DefaultIdleAfter    = 10 * time.Second
+	DefaultFrozenAfter  = 10 * time.Minute
+	DefaultFrozenMax    = 100_000
 	DefaultDrainMax     = 30 * time.Second
 	DefaultAlarmsAtOnce = 256
 )
@@ -65,6 +69,13 @@ func (c Config) withDefaults() Config {
 	}
 	if c.IdleAfter == 0 {
 		c.IdleAfter = DefaultIdleAfter
+	}
+	if c.FrozenAfter == 0 {
+		c.FrozenAfter = DefaultFrozenAfter
+	}
+	c.FrozenAfter = max(c.FrozenAfter, c.IdleAfter)
+	if c.FrozenMax == 0 {
+		c.FrozenMax = DefaultFrozenMax
 	}
 	if c.DrainMax == 0 {
 		c.DrainMax = DefaultDrainMax

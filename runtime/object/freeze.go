@@ -42,6 +42,9 @@ func (o *Object) freeze() bool {
 	o.tier.Store(int32(TierFrozen))
 	o.memory.Store(f.Bytes())
 	o.buf = nil
+	if len(o.events) == 0 {
+		o.events = nil
+	}
 	o.dir.metrics.freezes.Add(1)
 	o.dir.metrics.frozen.Add(1)
 	return true
@@ -71,7 +74,7 @@ func (o *Object) thaw() error {
 		}
 		return fmt.Errorf("thaw %s: %w", o.label(), err)
 	}
-	o.frozen, o.guest = nil, g
+	o.frozen, o.guest, o.thawed = nil, g, true
 	o.tier.Store(int32(TierHot))
 	o.dir.metrics.frozen.Add(-1)
 	o.dir.metrics.thaws.Add(1)

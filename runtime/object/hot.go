@@ -1,7 +1,10 @@
 package object
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,12 +99,13 @@ func (d *Directory) admit(o *Object) error {
 }
 
 // weighEvery is how many turns an instance's weight is taken for: the first
-// turns make most of it.
+// turns make most of it, and the first one behind a thaw.
 const weighEvery = 256
 
 // weigh is the memory of the live instance, looked at now and then.
 func (o *Object) weigh() int64 {
-	if o.turns&(o.turns-1) == 0 || o.turns%weighEvery == 0 {
+	if o.thawed || o.turns&(o.turns-1) == 0 || o.turns%weighEvery == 0 {
+		o.thawed = false
 		return o.guest.MemoryBytes()
 	}
 	return o.memory.Load()
@@ -152,18 +156,57 @@ func (d *Directory) sweep() {
 			break
 		}
 	}
-	cold := now.Add(-d.cfg.IdleAfter).UnixMilli()
+	idle, cold := now.Add(-d.cfg.IdleAfter).UnixMilli(), now.Add(-d.cfg.FrozenAfter).UnixMilli()
+	var kept []resting
 	for _, o := range d.live() {
-		tier := Tier(o.tier.Load())
+		tier, last := Tier(o.tier.Load()), o.lastActive.Load()
 		switch {
 		case o.busy.Load() && !o.timerOnly.Load():
 			o.post(o.overdue)
 		case tier == TierCold && !o.Worker() && o.socketCount.Load() == 0:
 			o.post(func() {}) // its loop lets it leave
-		case tier != TierCold && o.lastActive.Load() <= cold:
+		case tier == TierCold || last > idle:
+		case tier == TierFrozen && !o.Worker() && last > cold:
+			kept = append(kept, resting{o, last})
+		default:
 			o.tryRest((*Object).evict)
 		}
 	}
+	d.thin(kept)
+}
+
+// resting is a frozen object that is idle, and when it was last active.
+type resting struct {
+	o    *Object
+	last int64
+}
+
+// thin sends the longest idle frozen objects cold where they are too many. The
+// others keep no more than their frozen memory.
+func (d *Directory) thin(kept []resting) {
+	if over := len(kept) - d.cfg.FrozenMax; over > 0 {
+		slices.SortFunc(kept, func(a, b resting) int { return cmp.Compare(a.last, b.last) })
+		for _, k := range kept[:over] {
+			k.o.tryRest((*Object).evict)
+		}
+		kept = kept[over:]
+	}
+	for _, k := range kept {
+		if !k.o.rested.Load() {
+			k.o.tryRest((*Object).rest)
+		}
+	}
+}
+
+// rest lets the storage give back what the next turn can have again. Loop only.
+func (o *Object) rest() bool {
+	if o.storage == nil || o.rested.Swap(true) {
+		return false
+	}
+	if err := o.storage.Rest(); err != nil {
+		o.log(slog.LevelError, "the storage did not rest", "error", err.Error())
+	}
+	return true
 }
 
 // overdue resets an object that has an event over its wall limit.

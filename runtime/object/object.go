@@ -52,6 +52,7 @@ type Object struct {
 	frozen       Frozen // instead of guest
 	live         bool   // there is an instance: guest, frozen, or one that was lost
 	unfreezable  bool   // the instance
+	thawed       bool   // and not weighed since
 	noted        uint64 // turns when the snapshots were made
 	version      *Version
 	storage      store.Object
@@ -89,6 +90,7 @@ type Object struct {
 	socketCount atomic.Int64
 	lastActive  atomic.Int64 // unix ms
 	restless    atomic.Bool  // the instance cannot be frozen now
+	rested      atomic.Bool  // the storage has given back what it can since the last turn
 	busy        atomic.Bool  // unfinished events, operations, timers or background work
 	versionNo   atomic.Int64
 	unsettled   atomic.Bool // something comes that no clock has to move for
@@ -409,6 +411,7 @@ func (o *Object) note() {
 	o.restless.Store(!o.freezable())
 	if o.turns != o.noted {
 		o.noted = o.turns
+		o.rested.Store(false)
 		o.lastActive.Store(o.dir.cfg.Clock.Now().UnixMilli())
 		if o.guest != nil {
 			o.dir.touch(o, o.weigh())

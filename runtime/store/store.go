@@ -188,6 +188,9 @@ type Object interface {
 	// Sequence counts the object's commits.
 	Sequence() uint64
 	Info() Info
+	// Rest gives back memory that the next turn can have again. Inside a turn
+	// that has begun to change anything it does nothing.
+	Rest() error
 	// Close releases memory and descriptors; uncommitted changes are dropped.
 	Close() error
 }

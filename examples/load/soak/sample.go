@@ -15,8 +15,12 @@ import (
 
 // What is sampled of the host.
 const (
-	otherMiB = iota // what the process has to itself, but for hot instances
-	hotMiB
+	otherMiB   = iota // what the process has to itself, without the next three
+	hotMiB            // live instances
+	cacheMiB          // blocks of storage's tables: a cache that fills to its limit
+	garbageMiB        // of the Go heap: what waits for a collection, and what is free
+	liveMiB           // of the Go heap, behind a collection
+	databases         // of SQLite, open
 	descriptors
 	mappings
 	goroutines
@@ -36,7 +40,7 @@ type figure struct {
 }
 
 var shown = [figures]figure{
-	{"other MiB", 8}, {"hot MiB", 0}, {"descriptors", 8}, {"mappings", 100}, {"goroutines", 20},
+	{"other MiB", 8}, {"hot MiB", 0}, {"cache MiB", 0}, {"garbage MiB", 0}, {"live MiB", 0}, {"databases", 50}, {"descriptors", 8}, {"mappings", 100}, {"goroutines", 20},
 	{"hot", 0}, {"frozen", 0}, {"crashes", 0}, {"thaws", 0},
 }
 
@@ -117,7 +121,8 @@ func (r *run) sample() (sample, error) {
 		return s, fmt.Errorf("metrics: status %d %.200s", code, body)
 	}
 	for i, name := range map[int]string{
-		hotMiB:     "holdfast_objects_hot_bytes",
+		hotMiB: "holdfast_objects_hot_bytes", cacheMiB: "holdfast_storage_cache_bytes",
+		garbageMiB: "holdfast_heap_held_bytes", liveMiB: "holdfast_heap_live_bytes", databases: "holdfast_sql_databases_open",
 		goroutines: "holdfast_goroutines", hot: "holdfast_objects_hot", frozen: "holdfast_objects_frozen",
 		crashes: "holdfast_crashes_total", thaws: "holdfast_thaws_total",
 	} {
@@ -125,8 +130,11 @@ func (r *run) sample() (sample, error) {
 			return s, err
 		}
 	}
-	s.values[hotMiB] /= 1 << 20
-	s.values[otherMiB] = kib/1024 - s.values[hotMiB]
+	for i := hotMiB; i <= liveMiB; i++ {
+		s.values[i] /= 1 << 20
+	}
+	s.values[garbageMiB] -= s.values[liveMiB]
+	s.values[otherMiB] = kib/1024 - s.values[hotMiB] - s.values[cacheMiB] - s.values[garbageMiB]
 	return s, nil
 }
 

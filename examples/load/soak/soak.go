@@ -154,7 +154,8 @@ func Run(ctx context.Context, cfg Config, out io.Writer) error {
 	return errors.Join(sampled, r.faults.err(), trends(out, samples, cfg.Trend))
 }
 
-// touch makes every object and opens the sockets, unmeasured.
+// touch makes every object, with all that it will ever hold, and opens the
+// sockets, unmeasured: what grows behind it does not grow for want of objects.
 func (r *run) touch(ctx context.Context) error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -165,6 +166,9 @@ func (r *run) touch(ctx context.Context) error {
 				err := r.step(o, opIncr)
 				if err == nil && int(i) < r.cfg.Sockets {
 					err = o.listen(r)
+				}
+				if err == nil {
+					err = r.step(o, opAppend) // its SQL database
 				}
 				if err != nil {
 					r.faults.add(err)

@@ -406,6 +406,9 @@ func (o *Object) Info() store.Info {
 	return info
 }
 
+// Rest has nothing to give back.
+func (o *Object) Rest() error { return nil }
+
 // Close drops what is not committed.
 func (o *Object) Close() error {
 	if o.closed {

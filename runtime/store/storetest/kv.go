@@ -122,6 +122,7 @@ func testTurns(t *testing.T, b *bench) {
 	equal(b, "a reading turn commits nothing", b.tryCommit(o), false)
 	equal(b, "clean", o.Dirty(), false)
 	b.put(o, "k", "1")
+	b.check(o.Rest())
 	equal(b, "dirty", o.Dirty(), true)
 	b.check(o.Abort())
 	equal(b, "aborted", b.get(o, "k"), "<none>")

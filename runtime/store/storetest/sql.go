@@ -352,6 +352,11 @@ func testSQLReopen(t *testing.T, b *bench) {
 		b.exec(o, "DELETE FROM t WHERE id > 100")
 		b.commit(o)
 		b.exec(o, "DELETE FROM t")
+		b.check(o.Abort())
+		for range 2 {
+			b.check(o.Rest())
+		}
+		b.query(o, "100|100", "SELECT count(*), max(id) FROM t")
 	})
 	b.restart()
 	b.with(r, func(o store.Object) {
