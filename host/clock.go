@@ -15,8 +15,8 @@ import (
 const clockSetting = "clock.manual"
 
 // manualClock brings the manual clock back to where it stood; at the first
-// start it stands at the system's time.
-func manualClock(e store.Engine) (*clock.Manual, error) {
+// start it stands at start, or where that is zero at the system's time.
+func manualClock(e store.Engine, start time.Time) (*clock.Manual, error) {
 	b, ok, err := e.Setting(clockSetting)
 	if err != nil {
 		return nil, fmt.Errorf("manual clock: %w", err)
@@ -24,7 +24,10 @@ func manualClock(e store.Engine) (*clock.Manual, error) {
 	if ok && len(b) == 8 {
 		return clock.NewManual(time.UnixMilli(int64(binary.LittleEndian.Uint64(b)))), nil
 	}
-	c := clock.NewManual(time.UnixMilli(time.Now().UnixMilli()))
+	if start.IsZero() {
+		start = time.Now()
+	}
+	c := clock.NewManual(time.UnixMilli(start.UnixMilli()))
 	return c, keepClock(e, c.Now())
 }
 

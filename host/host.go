@@ -54,9 +54,12 @@ type Config struct {
 	CacheDir  string   // of builds and compiled images; default the user's
 	Mode      Mode     // default dev
 	Manual    bool     // a clock that only Advance moves
-	Watch     bool     // rebuild what changes
-	Vars      map[string]string
-	Log       *slog.Logger
+	// ManualStart is where the manual clock of a new data directory stands;
+	// zero is the system's time.
+	ManualStart time.Time
+	Watch       bool // rebuild what changes
+	Vars        map[string]string
+	Log         *slog.Logger
 
 	// KeyMade hears of each token that holdfast.dev_keys of an app asked for,
 	// once, when it is made: within New, or within a reload on its goroutine.
@@ -196,7 +199,7 @@ func (h *Host) open(ctx context.Context) error {
 	}
 	h.clock = clock.System{}
 	if h.cfg.Manual {
-		if h.manual, err = manualClock(h.storage); err != nil {
+		if h.manual, err = manualClock(h.storage, h.cfg.ManualStart); err != nil {
 			return err
 		}
 		h.clock = h.manual

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // flags are a command's flags; each has a variable HOLDFAST_NAME.
@@ -130,4 +131,34 @@ func (c *choice) Set(s string) error {
 		}
 	}
 	return fmt.Errorf("%q: expected %s", s, strings.Join(c.words, " or "))
+}
+
+// clockFlag is a flag that says which clock runs.
+type clockFlag struct {
+	manual bool
+	start  time.Time // of a manual clock; zero: the system's time
+}
+
+// String is flag.Value's.
+func (c *clockFlag) String() string {
+	switch {
+	case !c.manual:
+		return "system"
+	case c.start.IsZero():
+		return "manual"
+	}
+	return c.start.Format(time.RFC3339Nano)
+}
+
+// Set is flag.Value's.
+func (c *clockFlag) Set(s string) error {
+	*c = clockFlag{manual: s != "system"}
+	if s == "system" || s == "manual" {
+		return nil
+	}
+	var err error
+	if c.start, err = time.Parse(time.RFC3339Nano, s); err != nil || c.start.UnixMilli() <= 0 {
+		return fmt.Errorf("%q: expected system or manual, or a time after 1970 at which a manual clock begins, such as 2026-01-31T12:00:00Z", s)
+	}
+	return nil
 }

@@ -25,7 +25,8 @@ const drainMax = 30 * time.Second
 // serveFlags are the flags of dev and serve.
 type serveFlags struct {
 	addr, adminAddr, data, config, proxies, cert, key *string
-	clock, log                                        choice
+	clock                                             clockFlag
+	log                                               choice
 	vars                                              pairs
 }
 
@@ -38,13 +39,12 @@ func (f *flags) serve(dev bool) *serveFlags {
 		proxies:   f.String("trusted-proxies", "", "CIDRs whose X-Forwarded-For is believed, by commas"),
 		cert:      f.String("tls-cert", "", "certificate, a PEM file"),
 		key:       f.String("tls-key", "", "its key, a PEM file"),
-		clock:     choice{"system", []string{"system", "manual"}},
 		log:       choice{"text", []string{"text", "json"}},
 	}
 	if !dev {
 		s.log.value = "json"
 	}
-	f.Var(&s.clock, "clock", "system or manual (dev)")
+	f.Var(&s.clock, "clock", "system, manual (dev), or the time at which a new manual clock stands")
 	f.Var(&s.log, "log", "text or json")
 	f.Var(&s.vars, "var", "KEY=VALUE for every guest, repeatable")
 	return s
@@ -54,7 +54,7 @@ func (f *flags) serve(dev bool) *serveFlags {
 func (s *serveFlags) settings(c *call, dirs []string, dev bool) (host.Config, error) {
 	cfg := host.Config{
 		Dirs: dirs, Addr: *s.addr, AdminAddr: *s.adminAddr, DataDir: *s.data, Vars: s.vars, Mode: host.ModeServe,
-		Manual: s.clock.value == "manual", TLSCert: *s.cert, TLSKey: *s.key,
+		Manual: s.clock.manual, ManualStart: s.clock.start, TLSCert: *s.cert, TLSKey: *s.key,
 	}
 	if dev {
 		cfg.Mode, cfg.Watch = host.ModeDev, true

@@ -38,6 +38,16 @@ func (h *Handle) Connect(path string, headers ...string) *Client {
 	return c
 }
 
+// Dialed is the server's end of the next WebSocket that a guest has opened to a
+// host of OutboundSocket; it ends the test where there is none.
+func (w *World) Dialed(host string) *Client {
+	w.t.Helper()
+	what := "dialed " + host
+	c, err := w.b.Dialed(host)
+	w.check(what, err)
+	return &Client{w, c, what}
+}
+
 // Refused opens a WebSocket that has to be refused, and answers the response.
 func (w *World) Refused(path string, headers ...string) *Response {
 	w.t.Helper()

@@ -19,6 +19,7 @@ type settings struct {
 	crons    []string
 	start    time.Time
 	outbound map[string]http.Handler
+	sockets  map[string][]string // subprotocols by host
 }
 
 // Option changes the world that is made.
@@ -54,8 +55,9 @@ func Cron(text string) Option { return func(s *settings) { s.crons = append(s.cr
 // runs in dev: a test that asks for serve is skipped there.
 func Mode(mode string) Option { return func(s *settings) { s.mode = mode } }
 
-// Start sets the clock of a native world; the default is 2026-01-01, midnight
-// UTC. A real host begins at the system's time: use World.Now.
+// Start sets where the clock stands at first, to the millisecond. By default a
+// native world begins on 2026-01-01 at midnight UTC, and a real host at the
+// system's time: use World.Now.
 func Start(t time.Time) Option { return func(s *settings) { s.start = t } }
 
 // Outbound lets Env.Fetch reach host, and h answer for it. Other hosts are
@@ -64,11 +66,18 @@ func Outbound(host string, h http.Handler) Option {
 	return func(s *settings) { s.outbound[host] = h }
 }
 
+// OutboundSocket lets Env.Connect reach host, whose server speaks subprotocols;
+// World.Dialed is its end of a connection. Other hosts are denied. A test with
+// one is skipped on a real host.
+func OutboundSocket(host string, protocols ...string) Option {
+	return func(s *settings) { s.sockets[host] = protocols }
+}
+
 // startDefault is where the clock of a native world stands at first.
 var startDefault = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func settingsOf(options []Option) (*settings, error) {
-	s := &settings{mode: "dev", vars: map[string]string{}, start: startDefault, outbound: map[string]http.Handler{}}
+	s := &settings{mode: "dev", vars: map[string]string{}, outbound: map[string]http.Handler{}, sockets: map[string][]string{}}
 	for _, o := range options {
 		o(s)
 	}

@@ -36,8 +36,10 @@ func Wasm(t *testing.T, pkg string, fn func(t *testing.T, w *World), o ...Option
 		t.Skipf("the compiled guest is left out: a manual clock runs in dev, not in %s", s.mode)
 	case len(s.outbound) > 0:
 		t.Skip("the compiled guest is left out: Outbound answers in native worlds only")
+	case len(s.sockets) > 0:
+		t.Skip("the compiled guest is left out: OutboundSocket opens sockets in native worlds only")
 	}
-	b, err := process.New(s.app, t.TempDir(), s.vars)
+	b, err := process.New(s.app, t.TempDir(), s.vars, s.start)
 	if errors.Is(err, process.ErrNoBinary) && !all {
 		t.Skipf("the compiled guest is left out: %v", err)
 	}

@@ -1,6 +1,7 @@
 package edgetest
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func New(t testing.TB, o ...Option) *World {
 	if err != nil {
 		t.Fatalf("edgetest: %v", err)
 	}
-	n, err := native.New(native.Config{App: s.app, Mode: s.mode, Start: s.start, Outbound: s.outbound})
+	n, err := native.New(native.Config{App: s.app, Mode: s.mode, Start: cmp.Or(s.start, startDefault), Outbound: s.outbound, Sockets: s.sockets})
 	if err != nil {
 		t.Fatalf("edgetest: %v", err)
 	}

@@ -76,6 +76,9 @@ type Backend interface {
 	Settle() error
 	Begin(to Target, r *abi.Request) (Pending, error)
 	Connect(to Target, r *abi.Request) (Conn, error)
+	// Dialed is the other end of the next WebSocket that a guest has opened
+	// to a host; ErrNothing without one.
+	Dialed(host string) (Conn, error)
 	Call(to Target, method string, payload []byte) ([]byte, error)
 	Evict(to Target) error
 	Crash(to Target) error

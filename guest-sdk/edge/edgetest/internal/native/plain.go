@@ -1,7 +1,11 @@
 package native
 
 import (
+	"net/url"
+	"slices"
+
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
+	"github.com/holdfast-run/holdfast/guest-sdk/edge/edgetest/internal/backend"
 )
 
 // acceptPlain takes an offered socket as the instance's own.
@@ -61,9 +65,58 @@ func wsReceive(o *object, m *abi.SocketWaitRequest) (uint32, error) {
 	return op.id, nil
 }
 
-// connect is not simulated: a test of it needs a host.
-func connect(*object, *abi.ConnectRequest) (uint32, error) {
-	return 0, refuse(abi.Unsupported, "ws_connect: a native world opens no outbound WebSockets; test it on the compiled guest")
+// connect opens a WebSocket to a host that the test has named; its other end
+// is the test's.
+func connect(o *object, m *abi.ConnectRequest) (uint32, error) {
+	op, done, err := o.operate(nil)
+	if err != nil {
+		return 0, err
+	}
+	o.effects = append(o.effects, effect{release: func() {
+		if o.ops[op.id] != op {
+			return // given up
+		}
+		answer, err := o.dial(m)
+		if err != nil {
+			done(describe(err))
+			return
+		}
+		done(abi.OK, answer.Append(nil))
+	}})
+	return op.id, nil
+}
+
+func (o *object) dial(m *abi.ConnectRequest) (*abi.Connected, error) {
+	u, err := url.Parse(m.URL)
+	if err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
+		return nil, refuse(abi.Invalid, "ws_connect: %q is no absolute ws or wss URL", m.URL)
+	}
+	spoken, listed := o.w.cfg.Sockets[u.Host]
+	if !listed {
+		return nil, refuse(abi.Denied, "ws_connect: host %q is not listed under holdfast.outbound", u.Host)
+	}
+	o.w.sockets++
+	k := &socket{w: o.w, id: o.w.sockets, owner: o, opened: true, plain: true}
+	for _, p := range m.Protocols {
+		if k.protocol == "" && slices.Contains(spoken, p) {
+			k.protocol = p
+		}
+	}
+	o.sockets.plains[k.id] = k
+	o.w.dialed[u.Host] = append(o.w.dialed[u.Host], k)
+	return &abi.Connected{Socket: k.id, Protocol: k.protocol}, nil
+}
+
+// Dialed is the other end of a WebSocket that a guest has opened.
+func (w *World) Dialed(host string) (c backend.Conn, err error) {
+	err = w.do(func() error {
+		if len(w.dialed[host]) == 0 {
+			return backend.ErrNothing
+		}
+		c, w.dialed[host] = &conn{w.dialed[host][0]}, w.dialed[host][1:]
+		return nil
+	})
+	return c, err
 }
 
 // ended notes what a completed receive has brought.

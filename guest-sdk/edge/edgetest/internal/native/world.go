@@ -19,6 +19,7 @@ type Config struct {
 	Mode     string
 	Start    time.Time
 	Outbound map[string]http.Handler // by host
+	Sockets  map[string][]string     // subprotocols of the WebSocket servers, by host
 }
 
 // World is the host. Its exported methods are the test's; they run on the loop
@@ -41,6 +42,7 @@ type World struct {
 	databases map[string]*database
 	crons     []*trigger
 	sockets   uint64
+	dialed    map[string][]*socket // opened by guests, by host; not taken by the test yet
 	logs      []string
 	counters  map[string]int64
 	spared    int // so many next D1 calls work,
@@ -59,7 +61,8 @@ type class struct {
 // New makes a world of the classes that the program registers.
 func New(cfg Config) (*World, error) {
 	w := &World{
-		cfg: cfg, classes: map[string]*class{}, objects: map[[32]byte]*object{},
+		dialed: map[string][]*socket{},
+		cfg:    cfg, classes: map[string]*class{}, objects: map[[32]byte]*object{},
 		databases: map[string]*database{}, counters: map[string]int64{}, random: rand.NewChaCha8([32]byte{1}),
 	}
 	for _, r := range bridge.Classes() {

@@ -10,6 +10,11 @@ import (
 // conn is backend.Conn over a connection.
 type conn struct{ c *wsclient.Conn }
 
+// Dialed is not for a real host: its guests reach real servers.
+func (w *World) Dialed(string) (backend.Conn, error) {
+	return nil, backend.Unsupported("a guest's own WebSockets lead to real servers")
+}
+
 var _ backend.Conn = (*conn)(nil)
 
 // Protocol is the subprotocol that the server chose.

@@ -53,12 +53,12 @@ func (l *lines) all() []string {
 }
 
 // spawn starts the command over the app in dir and waits until it is ready.
-func spawn(dir, data string, vars map[string]string) (*process, error) {
+func spawn(dir, data, clock string, vars map[string]string) (*process, error) {
 	path, err := Binary()
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"dev", "--clock", "manual", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--data", data}
+	args := []string{"dev", "--clock", clock, "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--data", data}
 	for k, v := range vars {
 		args = append(args, "--var", k+"="+v)
 	}

@@ -30,9 +30,14 @@ var _ backend.Backend = (*World)(nil)
 // callMax bounds one request; an advance may set off much.
 const callMax = 2 * time.Minute
 
-// New starts a host over the app in its directory, with its data in data.
-func New(app *appconfig.Config, data string, vars map[string]string) (*World, error) {
-	p, err := spawn(app.Dir, data, vars)
+// New starts a host over the app in its directory, with its data in data. Its
+// clock stands at start, or where that is zero at the system's time.
+func New(app *appconfig.Config, data string, vars map[string]string, start time.Time) (*World, error) {
+	clock := "manual"
+	if !start.IsZero() {
+		clock = start.Format(time.RFC3339Nano)
+	}
+	p, err := spawn(app.Dir, data, clock, vars)
 	if err != nil {
 		return nil, err
 	}

@@ -68,3 +68,20 @@ func TestClock_AnAlarmWakesAnObjectWhoseConstructorWaits(t *testing.T) {
 		is(t, w, "/one/a/get?key=runs", "0 false false\n")
 	})
 }
+
+// TestClock_BeginsWhereTheTestSays: compiled guests too, also before today.
+func TestClock_BeginsWhereTheTestSays(t *testing.T) {
+	for _, start := range []time.Time{time.Date(2024, 2, 28, 23, 59, 59, 500_000_000, time.UTC), time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		edgetest.Both(t, "testdata/app", func(t *testing.T, w *edgetest.World) {
+			if now := w.Now(); !now.Equal(start) {
+				t.Fatalf("the clock stands at %s, want %s", now, start)
+			}
+			get(w, "/one/a/alarm?in=24h&key=k&value=v")
+			if at, ok := w.Object("One", "a").Alarm(); !ok || !at.Equal(start.Add(24*time.Hour)) {
+				t.Errorf("an alarm in a day is set for %s, %v", at, ok)
+			}
+			w.Advance(25 * time.Hour)
+			is(t, w, "/one/a/get?key=runs", "0 false false\n")
+		}, edgetest.Start(start))
+	}
+}
