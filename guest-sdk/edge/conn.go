@@ -82,7 +82,7 @@ func (w *WebSocket) Serve(fn func(*Conn) error) error {
 		code := 1000
 		if err != nil && !errors.As(err, &end) {
 			code = 1011
-			in.logger().Error("socket failed", "error", err.Error())
+			in.logger.Error("socket failed", "error", err.Error())
 		}
 		_ = c.Close(code, "") // it may have ended
 	})

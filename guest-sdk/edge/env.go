@@ -15,24 +15,23 @@ type Env struct {
 	Log        *slog.Logger
 	in         *instance
 	mode       string
-	vars       map[string]string
+	vars       []abi.Header
 	d1         []string
 	namespaces []string
-}
-
-func newEnv(in *instance, m *abi.ConstructEvent) *Env {
-	e := &Env{Log: in.logger(), in: in, mode: m.Mode, vars: map[string]string{}, d1: m.D1, namespaces: m.Namespaces}
-	for _, v := range m.Vars {
-		e.vars[v.Name] = v.Value
-	}
-	return e
 }
 
 // Mode is "dev" or "serve".
 func (e *Env) Mode() string { return e.mode }
 
 // Var is a variable of the configuration, or "".
-func (e *Env) Var(name string) string { return e.vars[name] }
+func (e *Env) Var(name string) string {
+	for i := len(e.vars) - 1; i >= 0; i-- {
+		if e.vars[i].Name == name {
+			return e.vars[i].Value
+		}
+	}
+	return ""
+}
 
 // Now is the host's clock.
 func (e *Env) Now() time.Time { return time.Unix(0, e.in.host.Now()) }

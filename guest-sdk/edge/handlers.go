@@ -22,7 +22,7 @@ func (in *instance) scheduled(m *abi.ScheduledEvent) {
 		in.done(m.Event, nil, badArg("the worker has no scheduled handler"))
 		return
 	}
-	in.done(m.Event, nil, in.class.worker.Scheduled(Scheduled{Cron: m.Cron, Time: time.UnixMilli(m.ScheduledMs)}, in.env))
+	in.done(m.Event, nil, in.class.worker.Scheduled(Scheduled{Cron: m.Cron, Time: time.UnixMilli(m.ScheduledMs)}, &in.env))
 }
 
 func (in *instance) socketOpen(m *abi.SocketOpenEvent) {

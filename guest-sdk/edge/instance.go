@@ -34,10 +34,20 @@ type instance struct {
 	entries  abi.KVEntries
 	number   [20]byte
 
+	reqFirst     [512]byte // what req and fetches begin with
+	fetchesFirst [4]*Request
+
 	class  *class
 	object Object
-	state  *State
-	env    *Env
+	logger *slog.Logger
+
+	// What the constructor is given. It is part of the instance, and so of the
+	// image: an object writes in one place where it would allocate in many.
+	state   State
+	env     Env
+	storage Storage
+	kv      KV
+	sql     SQL
 }
 
 // operation is a host call that waits.
@@ -65,6 +75,8 @@ func init() {
 func newInstance(h bridge.Host) *instance {
 	in := &instance{host: h}
 	in.runner, _ = h.(bridge.Runner)
+	in.logger = slog.New(&logHandler{in: in})
+	in.req, in.fetches = in.reqFirst[:0], in.fetchesFirst[:0]
 	return in
 }
 
@@ -82,8 +94,6 @@ func (in *instance) unlock() {
 		in.mu.Unlock()
 	}
 }
-
-func (in *instance) logger() *slog.Logger { return slog.New(&logHandler{in: in}) }
 
 // message is any message of the boundary.
 type message interface{ Append([]byte) []byte }
@@ -195,8 +205,8 @@ func remove[T any](s []*T, i int) []*T {
 func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 	switch kind {
 	case abi.EventConstruct:
-		var m abi.ConstructEvent
-		return m.Decode(msg) == nil && in.start(m.Event, func() { in.construct(&m) })
+		m := new(abi.ConstructEvent)
+		return m.DecodeShared(bytes.Clone(msg)) == nil && in.start(m.Event, func() { in.construct(m) })
 	case abi.EventFetch:
 		m := &in.arrived
 		if in.runner != nil {
@@ -314,13 +324,15 @@ func (in *instance) construct(m *abi.ConstructEvent) {
 		in.done(m.Event, nil, badArg("class %q is not registered", m.Class))
 		return
 	}
-	in.env = newEnv(in, m)
+	in.env = Env{Log: in.logger, in: in, mode: m.Mode, vars: m.Vars, d1: m.D1, namespaces: m.Namespaces}
 	if m.Class == "" {
 		in.done(m.Event, nil, nil)
 		return
 	}
-	in.state = newState(in, m)
-	obj, err := in.class.construct(in.state, in.env)
+	in.kv, in.sql = KV{in}, SQL{in}
+	in.storage = Storage{KV: &in.kv, SQL: &in.sql, in: in}
+	in.state = State{ID: ID{m.ID, m.Name}, Storage: &in.storage, Log: in.logger, in: in}
+	obj, err := in.class.construct(&in.state, &in.env)
 	if err == nil {
 		in.object = obj
 	}
@@ -335,7 +347,7 @@ func (in *instance) fetch(r *Request) {
 	if in.object != nil {
 		resp, err = in.object.Fetch(r)
 	} else if in.class.worker.Fetch != nil {
-		resp, err = in.class.worker.Fetch(r, in.env)
+		resp, err = in.class.worker.Fetch(r, &in.env)
 	} else {
 		err = badArg("the worker has no fetch handler")
 	}

@@ -31,10 +31,6 @@ type State struct {
 	in      *instance
 }
 
-func newState(in *instance, m *abi.ConstructEvent) *State {
-	return &State{ID: ID{m.ID, m.Name}, Storage: newStorage(in), Log: in.logger(), in: in}
-}
-
 // Now is the host's clock. Tests and dev's manual clock move it.
 func (s *State) Now() time.Time { return time.Unix(0, s.in.host.Now()) }
 

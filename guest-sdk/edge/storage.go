@@ -16,10 +16,6 @@ type Storage struct {
 	in  *instance
 }
 
-func newStorage(in *instance) *Storage {
-	return &Storage{KV: &KV{in}, SQL: &SQL{in}, in: in}
-}
-
 // Transaction runs fn over kv, SQL and alarm: an error or panic rolls back
 // what fn wrote. Transactions nest. Nothing may wait inside.
 func (s *Storage) Transaction(fn func() error) (err error) {
