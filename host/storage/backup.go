@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/holdfast-run/holdfast/runtime/store"
@@ -74,9 +73,8 @@ func (e *Engine) Backup(to string) (*Backup, error) {
 		return nil, store.Errorf("remove %s: %w", checkpoint, err)
 	}
 	taken := e.cfg.Clock().UTC()
-	err = e.read(func() error { return e.db.Checkpoint(checkpoint, pebble.WithFlushedWAL()) })
-	if err != nil {
-		return nil, store.Errorf("checkpoint: %w", err)
+	if err := e.checkpoint(checkpoint); err != nil {
+		return nil, err
 	}
 	b := &Backup{Name: taken.Format(backupStamp), Version: backupVersion, Format: formatVersion, TakenAt: taken}
 	c := copier{fs: fs, from: checkpoint, to: to, identity: e.identity, known: known, backup: b}
