@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -49,12 +50,14 @@ type call struct {
 	in       io.Reader
 	terminal func(stream any) bool // whether a person is at it
 	patience time.Duration         // of that person: work that lasts longer shows a bar
+	module   fs.FS                 // go.mod, go.sum and LICENSE of this program
 }
 
 func commands() []command {
 	return []command{
 		{"dev", "[DIR…]", "build and serve every app below DIR, rebuild on change", func(c *call) error { return serve(c, true) }},
 		{"serve", "[DIR…]", "serve for production", func(c *call) error { return serve(c, false) }},
+		{"new", "DIR", "make a project: a guest, its test, its configuration and a copy of the SDK", newProject},
 		{"build", "[DIR]", "compile and check the guest of the app in DIR", build},
 		{"objects", "list|show|evict|…", "look at the objects of a running host; delete, clone, restore, bookmark, vacuum", objects},
 		{"alarms", "list|run|forget", "set and dead alarms of a running host", alarms},
@@ -67,13 +70,14 @@ func commands() []command {
 	}
 }
 
-// Run runs the command line and answers the exit code.
-func Run(args []string, stdout, stderr io.Writer, getenv func(string) (string, bool)) int {
+// Run runs the command line and answers the exit code. module has the go.mod,
+// go.sum and LICENSE of this program, for projects that it makes.
+func Run(args []string, stdout, stderr io.Writer, getenv func(string) (string, bool), module fs.FS) int {
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		help(stdout)
 		return exitOK
 	}
-	c := &call{name: args[0], args: args[1:], out: stdout, err: stderr, getenv: getenv, in: os.Stdin, terminal: isTerminal, patience: barAfter}
+	c := &call{name: args[0], args: args[1:], out: stdout, err: stderr, getenv: getenv, in: os.Stdin, terminal: isTerminal, patience: barAfter, module: module}
 	return c.dispatch()
 }
 

@@ -24,7 +24,7 @@ func run(args []string, env ...string) outcome {
 			}
 		}
 		return "", false
-	})
+	}, nil)
 	return outcome{code, out.String(), err.String()}
 }
 
