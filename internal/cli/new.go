@@ -13,7 +13,8 @@ import (
 	sdk "github.com/holdfast-run/holdfast/guest-sdk"
 )
 
-// project is the files of a new project; {{name}} stands for its name.
+// project is the files of new projects, a directory a template; {{name}} stands
+// for the project's name, and each file's name goes on with .txt.
 //
 //go:embed project
 var project embed.FS
@@ -28,8 +29,8 @@ var projectName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 // newProject makes a project in a directory that is new or empty.
 func newProject(c *call) error {
 	f := c.flags()
-	template := choice{"counter", []string{"counter"}}
-	f.Var(&template, "template", "what the project begins with: counter")
+	template := choice{"counter", []string{"counter", "chat"}}
+	f.Var(&template, "template", "what the project begins with: counter or chat")
 	args, err := f.parse()
 	if err != nil {
 		return err
@@ -50,7 +51,7 @@ func newProject(c *call) error {
 	} else if err != nil && !os.IsNotExist(err) {
 		return usage("%s: expected a new or an empty directory: %v", args[0], err)
 	}
-	files, err := c.projectFiles(name)
+	files, err := c.projectFiles(template.value, name)
 	if err != nil {
 		return err
 	}
@@ -68,14 +69,21 @@ func newProject(c *call) error {
 }
 
 // projectFiles are a project's files by their path.
-func (c *call) projectFiles(name string) (map[string][]byte, error) {
+func (c *call) projectFiles(template, name string) (map[string][]byte, error) {
 	files := map[string][]byte{".gitignore": []byte(".holdfast/\n")}
-	for _, file := range []string{"main.go", "main_test.go", "wrangler.jsonc"} {
-		b, err := project.ReadFile("project/" + file + ".txt")
-		if err != nil {
-			return nil, err
+	root := "project/" + template
+	err := fs.WalkDir(project, root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
 		}
-		files[file] = bytes.ReplaceAll(b, []byte("{{name}}"), []byte(name))
+		b, err := project.ReadFile(path)
+		path = strings.TrimSuffix(strings.TrimPrefix(path, root+"/"), ".txt")
+		path = strings.Replace(path, "public/", "public/"+name+"/", 1) // a request's whole path is looked up there
+		files[path] = bytes.ReplaceAll(b, []byte("{{name}}"), []byte(name))
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	for path, content := range sdk.Files() {
 		files[sdkDir+"/"+path] = content

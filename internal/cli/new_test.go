@@ -25,32 +25,44 @@ func inProject(t *testing.T, dir, name string, args ...string) string {
 	return out.String()
 }
 
-// TestNew_MakesAProjectThatWorks makes one, and does with it what its owner
-// does next.
+// TestNew_MakesAProjectThatWorks makes one of each template, and does with it
+// what its owner does next.
 func TestNew_MakesAProjectThatWorks(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "my_app-1")
-	r := holdfast(t, "new", dir)
-	if want := "made my_app-1; next:\n  cd " + dir + " && go test ./...\n  holdfast dev\n"; r.code != 0 || r.out != want || r.err != "" {
-		t.Fatalf("exit %d, output %q, errors %q, want %q", r.code, r.out, r.err, want)
+	for template, c := range map[string]struct {
+		flags  []string
+		passed string
+		path   string
+		answer string // begins with
+	}{
+		"counter": {nil, "TestCounter", "/my_app-1/ann", "1"},
+		"chat":    {[]string{"--template", "chat"}, "TestRoom", "/my_app-1/", "<!doctype html>"},
+	} {
+		t.Run(template, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "my_app-1")
+			r := holdfast(t, append([]string{"new", dir}, c.flags...)...)
+			if want := "made my_app-1; next:\n  cd " + dir + " && go test ./...\n  holdfast dev\n"; r.code != 0 || r.out != want || r.err != "" {
+				t.Fatalf("exit %d, output %q, errors %q, want %q", r.code, r.out, r.err, want)
+			}
+			out := inProject(t, dir, "go", "test", "-v", "./...")
+			for _, want := range []string{"--- PASS: " + c.passed + "/native", "--- PASS: " + c.passed + "/wasm"} {
+				if !strings.Contains(out, want) {
+					t.Errorf("go test does not say %q:\n%s", want, out)
+				}
+			}
+			inProject(t, dir, "go", "vet", "./...")
+			if out := inProject(t, dir, "gofmt", "-l", "."); out != "" {
+				t.Errorf("gofmt would change %s", out)
+			}
+			if out := inProject(t, dir, wasmtest.Binary(t), "build"); !strings.Contains(out, "my_app-1") {
+				t.Errorf("holdfast build: %s", out)
+			}
+			p := wasmtest.Spawn(t, "dev", dir, "--data", t.TempDir(), "--addr", "127.0.0.1:0", "--admin-addr", "off")
+			if a := wasmtest.Do(t, "GET", p.URL+c.path, "", nil); a.Status != 200 || !strings.HasPrefix(string(a.Body), c.answer) {
+				t.Errorf("holdfast dev answers %d %s", a.Status, a.Body)
+			}
+			stop(t, p)
+		})
 	}
-	out := inProject(t, dir, "go", "test", "-v", "./...")
-	for _, want := range []string{"--- PASS: TestCounter/native", "--- PASS: TestCounter/wasm"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("go test does not say %q:\n%s", want, out)
-		}
-	}
-	inProject(t, dir, "go", "vet", "./...")
-	if out := inProject(t, dir, "gofmt", "-l", "."); out != "" {
-		t.Errorf("gofmt would change %s", out)
-	}
-	if out := inProject(t, dir, wasmtest.Binary(t), "build"); !strings.Contains(out, "my_app-1") {
-		t.Errorf("holdfast build: %s", out)
-	}
-	p := wasmtest.Spawn(t, append([]string{"dev", dir, "--data", t.TempDir()}, "--addr", "127.0.0.1:0", "--admin-addr", "off")...)
-	if a := wasmtest.Do(t, "GET", p.URL+"/my_app-1/ann", "", nil); a.Status != 200 || string(a.Body) != "1" {
-		t.Errorf("holdfast dev answers %d %s", a.Status, a.Body)
-	}
-	stop(t, p)
 }
 
 func TestNew_Refusals(t *testing.T) {
@@ -74,7 +86,7 @@ func TestNew_Refusals(t *testing.T) {
 		{[]string{filepath.Join(full, "notes.txt")}, []string{"notes.txt", "lower-case letters"}},
 		{[]string{filepath.Join(full, "My App")}, []string{"My App", "lower-case letters"}},
 		{[]string{filepath.Join(full, "9")}, []string{"lower-case letters"}},
-		{[]string{filepath.Join(full, "new"), "--template", "chat"}, []string{"template", "expected counter"}},
+		{[]string{filepath.Join(full, "new"), "--template", "todo"}, []string{"template", "expected counter or chat"}},
 	} {
 		holdfast(t, append([]string{"new"}, c.args...)...).fails(t, 2, c.words...)
 	}
