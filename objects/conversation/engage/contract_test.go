@@ -80,6 +80,27 @@ func TestContract_KeysOpenWhatTheyShould(t *testing.T) {
 	})
 }
 
+// TestContract_AFirmThatThereIsNot tells only those who have a credential.
+func TestContract_AFirmThatThereIsNot(t *testing.T) {
+	w := newWorld(t)
+	o := found(w, "acme")
+	for _, c := range []struct {
+		method, path, token string
+		status              int
+	}{
+		{"POST", ":reconcile", platformToken, 404}, {"POST", ":erase", platformToken, 404}, {"POST", ":reconcile", o.key, 403}, {"POST", ":reconcile", "", 401},
+		{"GET", "/conversations", o.key, 404}, {"GET", "/conversations", "", 401},
+	} {
+		var headers []string
+		if c.token != "" {
+			headers = []string{bearerOf(c.token)}
+		}
+		if r := w.Fetch(c.method, "/firms/none"+c.path, `{}`, headers...); r.Status != c.status {
+			t.Errorf("%s with %q: %d %s, want %d", c.path, c.token, r.Status, r.Text(), c.status)
+		}
+	}
+}
+
 func TestContract_MessagesPageAndKeysRepeat(t *testing.T) {
 	both(t, func(t *testing.T, w *edgetest.World) {
 		o := found(w, "acme")
