@@ -17,9 +17,10 @@ import (
 const (
 	otherMiB   = iota // what the process has to itself, without the next three
 	hotMiB            // live instances
-	cacheMiB          // blocks of storage's tables: a cache that fills to its limit
+	frozenMiB         // memory of frozen ones: it grows with what they do, to its limit
 	garbageMiB        // of the Go heap: what waits for a collection, and what is free
 	liveMiB           // of the Go heap, behind a collection
+	cacheMiB          // blocks of storage's tables: it fills to its limit, and empties
 	databases         // of SQLite, open
 	descriptors
 	mappings
@@ -40,7 +41,7 @@ type figure struct {
 }
 
 var shown = [figures]figure{
-	{"other MiB", 8}, {"hot MiB", 0}, {"cache MiB", 0}, {"garbage MiB", 0}, {"live MiB", 0}, {"databases", 50}, {"descriptors", 8}, {"mappings", 100}, {"goroutines", 20},
+	{"other MiB", 8}, {"hot MiB", 0}, {"frozen MiB", 0}, {"garbage MiB", 0}, {"live MiB", 0}, {"cache MiB", 0}, {"databases", 50}, {"descriptors", 8}, {"mappings", 100}, {"goroutines", 20},
 	{"hot", 0}, {"frozen", 0}, {"crashes", 0}, {"thaws", 0},
 }
 
@@ -121,7 +122,7 @@ func (r *run) sample() (sample, error) {
 		return s, fmt.Errorf("metrics: status %d %.200s", code, body)
 	}
 	for i, name := range map[int]string{
-		hotMiB: "holdfast_objects_hot_bytes", cacheMiB: "holdfast_storage_cache_bytes",
+		hotMiB: "holdfast_objects_hot_bytes", frozenMiB: "holdfast_frozen_ram_bytes", cacheMiB: "holdfast_storage_cache_bytes",
 		garbageMiB: "holdfast_heap_held_bytes", liveMiB: "holdfast_heap_live_bytes", databases: "holdfast_sql_databases_open",
 		goroutines: "holdfast_goroutines", hot: "holdfast_objects_hot", frozen: "holdfast_objects_frozen",
 		crashes: "holdfast_crashes_total", thaws: "holdfast_thaws_total",
@@ -130,11 +131,14 @@ func (r *run) sample() (sample, error) {
 			return s, err
 		}
 	}
-	for i := hotMiB; i <= liveMiB; i++ {
+	for i := hotMiB; i <= cacheMiB; i++ {
 		s.values[i] /= 1 << 20
 	}
 	s.values[garbageMiB] -= s.values[liveMiB]
-	s.values[otherMiB] = kib/1024 - s.values[hotMiB] - s.values[cacheMiB] - s.values[garbageMiB]
+	s.values[otherMiB] = kib / 1024
+	for i := hotMiB; i <= garbageMiB; i++ {
+		s.values[otherMiB] -= s.values[i]
+	}
 	return s, nil
 }
 
