@@ -49,7 +49,10 @@ func fetchEvent(x *ingress.Exchange, a *running) *object.Event {
 	r := &exchangeReply{x: x}
 	e := &object.Event{Kind: abi.EventFetch, Message: m, Reply: r, Bytes: len(x.Request.Body) + len(x.Request.URL)}
 	if x.Upgrade != nil {
-		m.Upgrade, x.Compress = x.Upgrade.ID(), a.cfg.Compression
+		m.Upgrade = x.Upgrade.ID()
+		if a.cfg.Compression {
+			x.Compress()
+		}
 		e.Upgrade = &object.Offer{Socket: newConnection(x.Upgrade, a.cfg.Limits.SocketMessageMiB<<20)}
 		r.offer = e.Upgrade
 	}

@@ -41,7 +41,9 @@ func TestUpgrade_CompressesWhereAppAndClientWantIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, addr := startServer(t, Config{}, routes{"/ws": {serve: func(x *Exchange) {
-				x.Compress = test.app
+				if test.app {
+					x.Compress()
+				}
 				x.Upgrade.SetEvents(upgraded{make(chan int, 1)})
 				x.Respond(&abi.Response{Status: 101, Headers: []abi.Header{{Name: "Sec-WebSocket-Extensions", Value: "a-guest-has-no-say"}}})
 			}}})

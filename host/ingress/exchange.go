@@ -35,9 +35,6 @@ type Exchange struct {
 	// other request. Who accepts it sets its Events before the answer 101;
 	// with any other answer, or none, it is dropped.
 	Upgrade *socket.Socket
-	// Compress lets the upgrade agree on permessage-deflate, where the client
-	// offers it.
-	Compress bool
 	// Scheme, Host (lower case, no port) and Path (as sent, no query) are
 	// parts of Request.URL.
 	Scheme, Host, Path string
@@ -48,6 +45,7 @@ type Exchange struct {
 
 	socketKey  string // Sec-WebSocket-Key of an upgrade
 	extensions string // Sec-WebSocket-Extensions of an upgrade
+	deflate    bool   // an upgrade agrees on permessage-deflate
 
 	watchAt   int    // place in the watch; -1: none
 	watchTurn uint32 // of the watch when the waiting began

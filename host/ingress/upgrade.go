@@ -42,6 +42,16 @@ func acceptKey(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
+// Compress lets the upgrade agree on permessage-deflate, where the client offers
+// it. It comes before Upgrade is given on: what is sent to it from then on, also
+// before the answer has left, is compressed.
+func (x *Exchange) Compress() {
+	if x.Upgrade != nil && offersDeflate(x.extensions) {
+		x.deflate = true
+		x.Upgrade.Deflate()
+	}
+}
+
 // upgrade writes a 101 and hands the connection to the socket layer.
 func (x *Exchange) upgrade(ctx *fasthttp.RequestCtx, r *abi.Response) {
 	header := &ctx.Response.Header
@@ -49,8 +59,7 @@ func (x *Exchange) upgrade(ctx *fasthttp.RequestCtx, r *abi.Response) {
 	header.Set("Upgrade", "websocket")
 	header.Set("Connection", "Upgrade")
 	header.Set("Sec-WebSocket-Accept", acceptKey(x.socketKey))
-	deflate := x.Compress && offersDeflate(x.extensions)
-	if deflate {
+	if x.deflate {
 		header.Set("Sec-WebSocket-Extensions", deflateAnswer)
 	}
 	addHeaders(header, r, false)
@@ -62,9 +71,6 @@ func (x *Exchange) upgrade(ctx *fasthttp.RequestCtx, r *abi.Response) {
 			return // fasthttp closes c, which drops the socket
 		}
 		if k := c.socket.Swap(nil); k != nil && c.release() {
-			if deflate {
-				k.Deflate()
-			}
 			c.srv.sockets.Attach(k, c.Conn, buffered)
 		}
 	})
