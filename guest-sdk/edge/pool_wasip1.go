@@ -147,7 +147,7 @@ func (p *runners) pump() {
 }
 
 // control hands control to r until it ends its job, waits for an operation, or
-// blocks for good.
+// blocks by itself.
 func (p *runners) control(r *runner) {
 	p.watch()
 	p.running = r
