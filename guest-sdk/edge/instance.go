@@ -219,7 +219,7 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 		}
 		r.event, r.upgrade = m.Event, m.Upgrade
 		r.fill(&m.Request)
-		m.Request.Headers = nil
+		m.Request = abi.Request{} // the handler's alone: a body may be large
 		in.launch(handler{in: in, event: m.Event, request: r})
 		return true
 	case abi.EventCancelled:
