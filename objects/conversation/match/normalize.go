@@ -41,7 +41,7 @@ func plain(name string) string {
 	var b strings.Builder
 	b.Grow(len(name))
 	strip := true // marks that follow go: they are on a letter that loses them, or on none
-	for _, r := range norm.NFKD.String(strings.Map(withoutMarksOfTrade, name)) {
+	for _, r := range norm.NFKD.String(withoutSigns(name)) {
 		r = fold(r)
 		switch {
 		case unicode.IsSpace(r) || unicode.Is(unicode.Z, r):
@@ -55,22 +55,39 @@ func plain(name string) string {
 		case unicode.IsLetter(r) && !apostrophe(r), unicode.IsNumber(r):
 			b.WriteRune(r)
 			strip = unicode.In(r, unicode.Latin, unicode.Greek) || unicode.IsNumber(r)
+		case unicode.IsSymbol(r):
+			strip = true
 		}
 	}
 	return replacePlain(norm.NFC.String(b.String()))
 }
 
-// withoutMarksOfTrade deletes what would turn into letters or spaces when it
-// is decomposed: "™" into "TM", "´" into a space with an accent.
-func withoutMarksOfTrade(r rune) rune {
+// withoutSigns is name in NFD without the signs that would turn into letters
+// or spaces when they are decomposed further: "™" into "TM", "´" into a space
+// with an accent. The marks on a sign go with it: "΅" is one sign in NFC and
+// a sign and a mark in NFD, and neither leaves an accent to the letter before.
+func withoutSigns(name string) string {
+	onSign := false
+	return strings.Map(func(r rune) rune {
+		switch {
+		case sign(r):
+			onSign = true
+			return -1
+		case onSign && unicode.Is(unicode.M, fold(r)):
+			return -1
+		}
+		onSign = false
+		return r
+	}, norm.NFD.String(name))
+}
+
+// sign is punctuation, a mark of trade, a spacing accent, or no rune at all.
+func sign(r rune) bool {
 	switch r {
 	case '™', '℠', '®', '©', '℗', unicode.ReplacementChar:
-		return -1
+		return true
 	}
-	if unicode.In(r, unicode.P, unicode.Sk) {
-		return -1
-	}
-	return r
+	return unicode.In(r, unicode.P, unicode.Sk)
 }
 
 // fold is case folding of one decomposed rune. Through the upper case, so
