@@ -59,6 +59,7 @@ var Functions = []Function{
 
 	{"respond", Post, "RespondRequest", "", false, "Answers a fetch event. An effect: it leaves when the turn is durable."},
 	{"respond_chunk", Post, "RespondChunkRequest", "", false, "Continues a streamed answer. An effect."},
+	{"forward", Post, "StubFetchRequest", "", false, "Ends a fetch event: the object that the request goes to answers it. An effect."},
 	{"done", Post, "DoneRequest", "", false, "Ends an event, with a call's result or a Failure."},
 	{"wait_until", Post, "WaitUntilRequest", "", false, "Counts background work that keeps the object in memory."},
 	{"block", Post, "BlockRequest", "", false, "Begins or ends a section in which no other event is delivered."},

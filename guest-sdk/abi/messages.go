@@ -411,8 +411,9 @@ type IDRequest struct {
 	Text    string
 }
 
-// StubFetchRequest sends a request to an object. Name, where not empty, must
-// be the one that ID was made from. Upgrade hands on an offered socket.
+// StubFetchRequest sends a request to an object, for its answer or, with
+// forward, to answer Event. Name, where not empty, must be the one that ID was
+// made from. Upgrade hands on an offered socket.
 type StubFetchRequest struct {
 	Event   uint64
 	Binding string

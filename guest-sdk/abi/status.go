@@ -65,6 +65,7 @@ const (
 	PageBytes            = 64 << 10  // a page of rows or list entries ends at this size
 	NameBytesMax         = 1024      // an object's name
 	OperationsMax        = 4096      // waiting operations an instance
+	ForwardsMax          = 16        // times that one request is handed on with forward
 	LogLineBytesMax      = 16 << 10  // a longer line is cut
 	CounterNameBytesMax  = 64        // a counter's name
 	CountersMax          = 100       // counters an app, unless it is configured

@@ -133,6 +133,9 @@ HF_IMPORT(respond) uint32_t hf_import_respond(const void *req, uint32_t req_len)
 /* Continues a streamed answer. An effect. */
 HF_IMPORT(respond_chunk) uint32_t hf_import_respond_chunk(const void *req, uint32_t req_len);
 
+/* Ends a fetch event: the object that the request goes to answers it. An effect. */
+HF_IMPORT(forward) uint32_t hf_import_forward(const void *req, uint32_t req_len);
+
 /* Ends an event, with a call's result or a Failure. */
 HF_IMPORT(done) uint32_t hf_import_done(const void *req, uint32_t req_len);
 

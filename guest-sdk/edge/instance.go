@@ -375,6 +375,15 @@ func (in *instance) untrack(r *Request) {
 }
 
 func (in *instance) respond(event uint64, r *Response) {
+	if f := r.forward; f != nil {
+		m := f.stub.request(event, f.request)
+		err := in.post(bridge.Forward, m)
+		*m = abi.StubFetchRequest{}
+		if err != nil {
+			in.done(event, nil, err)
+		}
+		return
+	}
 	m := &in.answer
 	if in.runner != nil {
 		m = new(abi.RespondRequest)

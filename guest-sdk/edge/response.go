@@ -17,6 +17,8 @@ type Response struct {
 	// Stream, where set, writes the rest of the body behind Body. It runs
 	// after the handler has returned and may wait.
 	Stream func(w *StreamWriter) error
+
+	forward *forwarding // instead of all that
 }
 
 // Text is a plain text response.

@@ -58,11 +58,7 @@ type Stub struct {
 // Fetch sends a request. A request with an offered WebSocket hands it on, and
 // the answer 101 is to be returned as it is.
 func (s *Stub) Fetch(r *Request) (*Response, error) {
-	m := &s.in.outgoing
-	if s.in.runner != nil {
-		m = new(abi.StubFetchRequest)
-	}
-	*m = abi.StubFetchRequest{Event: s.in.current, Binding: s.binding, ID: s.id, Name: s.name, Upgrade: r.upgrade, Request: r.message()}
+	m := s.request(s.in.current, r)
 	op, err := s.in.begin(bridge.StubFetch, m)
 	*m = abi.StubFetchRequest{}
 	if err != nil {
@@ -73,6 +69,36 @@ func (s *Stub) Fetch(r *Request) (*Response, error) {
 		return nil, err
 	}
 	return responseOf(out)
+}
+
+// Forward is the response that the object will give to r: a Fetch handler
+// returns it, and is done. Nothing waits here, and the object's answer, its
+// stream or its WebSocket goes to the client as it is; so does its error. r is
+// sent when the handler has returned and its writes are durable. There is
+// nothing to read in the response, and nothing to change: its fields are not
+// looked at. A request may be forwarded abi.ForwardsMax times, 16, and then
+// fails with ErrCallCycle.
+func (s *Stub) Forward(r *Request) *Response {
+	f := &forwarding{stub: s, request: r}
+	f.forward = f
+	return &f.Response
+}
+
+// forwarding is a response that another object gives.
+type forwarding struct {
+	Response
+	stub    *Stub
+	request *Request
+}
+
+// request is the message of a request to the object for an event.
+func (s *Stub) request(event uint64, r *Request) *abi.StubFetchRequest {
+	m := &s.in.outgoing
+	if s.in.runner != nil {
+		m = new(abi.StubFetchRequest)
+	}
+	*m = abi.StubFetchRequest{Event: event, Binding: s.binding, ID: s.id, Name: s.name, Upgrade: r.upgrade, Request: r.message()}
+	return m
 }
 
 // Call calls a method that the class declared with Method.

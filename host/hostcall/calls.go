@@ -99,27 +99,50 @@ func ref(cl *object.Class, id, name string) (store.Ref, error) {
 }
 
 func stubFetch(c *Calls, req []byte) (uint32, error) {
+	t, err := c.target("stub_fetch", req)
+	if err != nil {
+		return 0, err
+	}
+	return c.o.CallObject(t.event, t.class, t.ref, t.fetch)
+}
+
+// forward has an event answered by the object that a request goes to.
+func forward(c *Calls, req []byte) error {
+	t, err := c.target("forward", req)
+	if err != nil {
+		return err
+	}
+	return c.o.Forward(t.event, t.class, t.ref, t.fetch)
+}
+
+// target is where a stub's request goes, for which event, and as what.
+type target struct {
+	event uint64
+	class *object.Class
+	ref   store.Ref
+	fetch *object.Event
+}
+
+func (c *Calls) target(fn string, req []byte) (t target, err error) {
 	var m abi.StubFetchRequest
 	if err := m.DecodeShared(bytes.Clone(req)); err != nil {
-		return 0, err
+		return t, err
 	}
-	cl, err := c.class(m.Binding)
-	if err != nil {
-		return 0, err
+	if t.class, err = c.class(m.Binding); err != nil {
+		return t, err
 	}
-	r, err := ref(cl, m.ID, m.Name)
-	if err != nil {
-		return 0, err
+	if t.ref, err = ref(t.class, m.ID, m.Name); err != nil {
+		return t, err
 	}
 	f := &abi.FetchEvent{Request: m.Request}
-	e := &object.Event{Kind: abi.EventFetch, Message: f, Bytes: len(req)}
+	t.event, t.fetch = m.Event, &object.Event{Kind: abi.EventFetch, Message: f, Bytes: len(req)}
 	if m.Upgrade != 0 {
-		if e.Upgrade = c.o.Offered(m.Upgrade); e.Upgrade == nil {
-			return 0, &object.Error{Status: abi.NotFound, Message: "stub_fetch: the upgrade is not on offer"}
+		if t.fetch.Upgrade = c.o.Offered(m.Upgrade); t.fetch.Upgrade == nil {
+			return t, &object.Error{Status: abi.NotFound, Message: fn + ": the upgrade is not on offer"}
 		}
 		f.Upgrade = m.Upgrade
 	}
-	return c.o.CallObject(m.Event, cl, r, e)
+	return t, nil
 }
 
 func stubCall(c *Calls, req []byte) (uint32, error) {

@@ -23,6 +23,7 @@ var postNamed = map[string]postFunc{
 	},
 	"respond":       respond,
 	"respond_chunk": respondChunk,
+	"forward":       forward,
 	"done": func(c *Calls, req []byte) error {
 		var m abi.DoneRequest
 		if err := m.Decode(req); err != nil {

@@ -82,7 +82,7 @@ func (s *stage) logged() string {
 }
 
 // newStage makes a stage over the host's own storage.
-func newStage(t testing.TB) *stage {
+func newStage(t testing.TB, change ...func(*object.Config)) *stage {
 	t.Helper()
 	e, err := storage.Open(storage.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -93,10 +93,10 @@ func newStage(t testing.TB) *stage {
 			t.Error(err)
 		}
 	})
-	return stageOver(t, e)
+	return stageOver(t, e, change...)
 }
 
-func stageOver(t testing.TB, e store.Engine) *stage {
+func stageOver(t testing.TB, e store.Engine, change ...func(*object.Config)) *stage {
 	t.Helper()
 	s := &stage{t: t, log: &bytes.Buffer{}, acts: map[uint64]act{}, d1: &fakeD1{}, counters: tally{}}
 	log := slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -107,10 +107,14 @@ func stageOver(t testing.TB, e store.Engine) *stage {
 			p[i] = random
 		}
 	}
-	dir, err := object.New(object.Config{
+	cfg := object.Config{
 		Engine: e, Log: log, Random: func([]byte) {},
 		Frames: func(_ bool, data []byte) []byte { return bytes.Clone(data) },
-	})
+	}
+	for _, fn := range change {
+		fn(&cfg)
+	}
+	dir, err := object.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,12 +167,13 @@ func (w waiter) Done(st abi.Status, payload []byte) {
 // name is empty, and waits for its end.
 func (s *stage) perform(name string, fn act) ending {
 	s.t.Helper()
-	s.mu.Lock()
-	s.next++
-	id := s.next
-	s.acts[id] = fn
-	s.mu.Unlock()
+	id := s.plan(fn)
 	w := make(waiter, 1)
+	s.t.Cleanup(func() {
+		if len(w) > 0 {
+			s.t.Errorf("%q answered twice: %v", name, <-w)
+		}
+	})
 	e := &object.Event{Kind: abi.EventFetch, Reply: w, Message: &abi.FetchEvent{Request: abi.Request{Method: "GET", URL: "http://stage/", DeadlineMs: int64(id)}}}
 	var err error
 	if name == "" {
@@ -180,6 +185,15 @@ func (s *stage) perform(name string, fn act) ending {
 		s.t.Fatal(err)
 	}
 	return <-w
+}
+
+// plan is the number by which a request finds its act.
+func (s *stage) plan(fn act) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next++
+	s.acts[s.next] = fn
+	return s.next
 }
 
 // newBroken is storage in memory whose reads fail.

@@ -41,7 +41,7 @@ var Floors = []Floor{
 	{Package: "host/d1", Imports: []string{"guest-sdk/abi", "host/storage", "host/storage/sqltext", "runtime/store"}},
 	{Package: "host/d1/front", Imports: []string{"guest-sdk/abi", "host/d1", "host/storage/sqltext"}, Tests: []string{"host/storage"}},
 	{Package: "host/d1/clients", Tests: []string{"internal/wasmtest"}},
-	{Package: "host/hostcall", Imports: []string{"guest-sdk/abi", "runtime/object", "runtime/store"}, Tests: []string{"host/storage", "runtime/store/..."}},
+	{Package: "host/hostcall", Imports: []string{"guest-sdk/abi", "runtime/object", "runtime/store"}, Tests: []string{"host/storage", "runtime/clock", "runtime/store/..."}},
 	{Package: "host/app", Imports: []string{"guest-sdk/abi", "guest-sdk/cron"}},
 	{Package: "host/admin"},
 	{Package: "host", Imports: []string{

@@ -25,6 +25,9 @@ func rawRespond(req, reqLen uint32) uint32
 //go:wasmimport holdfast_v1 respond_chunk
 func rawRespondChunk(req, reqLen uint32) uint32
 
+//go:wasmimport holdfast_v1 forward
+func rawForward(req, reqLen uint32) uint32
+
 //go:wasmimport holdfast_v1 done
 func rawDone(req, reqLen uint32) uint32
 
@@ -193,6 +196,8 @@ func rawCall(name string, a, b, c, d uint32) uint64 {
 		return uint64(rawRespond(a, b))
 	case "respond_chunk":
 		return uint64(rawRespondChunk(a, b))
+	case "forward":
+		return uint64(rawForward(a, b))
 	case "done":
 		return uint64(rawDone(a, b))
 	case "wait_until":

@@ -174,7 +174,7 @@ func worker(r *edge.Request, env *edge.Env) (*edge.Response, error) {
 		}
 		return edge.Text(200, b), nil
 	}
-	return env.Namespace("TCK").GetByName(q.Get("name")).Fetch(r)
+	return env.Namespace("TCK").GetByName(q.Get("name")).Forward(r), nil
 }
 
 // scheduled leaves a mark in an object.

@@ -16,7 +16,15 @@ type respondEffect struct {
 
 // from tells a caller's reply which object's gate releases it.
 func (e *Event) from() Reply {
-	if r, ok := e.Reply.(*callReply); ok {
+	reply := e.Reply
+	for {
+		f, ok := reply.(*forwardReply)
+		if !ok {
+			break
+		}
+		reply = f.to
+	}
+	if r, ok := reply.(*callReply); ok {
 		r.via = e.target.Load()
 	}
 	return e.Reply

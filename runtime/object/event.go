@@ -42,6 +42,8 @@ type Event struct {
 	calls     []*Event  // events this one waits for; the graph's lock
 	at        *Object   // where a call is queued; the graph's lock
 	cancelled bool
+	hops      int                   // how often the request was forwarded
+	forwarded atomic.Pointer[Event] // the one whose answer is this one's
 }
 
 func (e *Event) fail(st abi.Status, f abi.Failure) {

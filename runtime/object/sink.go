@@ -66,14 +66,22 @@ func (o *Object) forget(e *Event) {
 }
 
 // Cancel says that nobody waits for e any more: it is dropped if it is still
-// queued, else its handler is told.
+// queued, else its handler is told, or that of the object it was forwarded to.
 func (e *Event) Cancel() {
+	if next := e.forwarded.Load(); next != nil {
+		next.Cancel()
+		return
+	}
 	o := e.target.Load()
 	if o == nil {
 		return
 	}
 	o.post(func() {
 		e.cancelled = true
+		if next := e.forwarded.Load(); next != nil {
+			next.Cancel()
+			return
+		}
 		if !e.started || e.done || !o.live || o.events[e.id] != e {
 			return
 		}

@@ -249,6 +249,10 @@ func (o *Object) rollback() {
 			o.reopen(f.e)
 		case *doneEffect:
 			o.reopen(f.e)
+		case *forwardEffect:
+			f.from.forwarded.Store(nil)
+			o.dir.waits.end(f.e)
+			o.reopen(f.from)
 		case *funcEffect:
 			f.Drop(errDiscarded)
 		}

@@ -21,11 +21,20 @@ type waits struct {
 // begin notes that caller waits for callee, which is to be queued at target,
 // unless that would be for ever.
 func (w *waits) begin(caller, callee *Event, target *Object) error {
+	return w.link(caller, callee, target, nil)
+}
+
+// hand is begin for an event that ends with its call, and blocks nobody then.
+func (w *waits) hand(from, to *Event, target *Object) error {
+	return w.link(from, to, target, from)
+}
+
+func (w *waits) link(caller, callee *Event, target *Object, ended *Event) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	seen := map[*Event]bool{}
 	for _, b := range target.blockers {
-		if w.reaches(b, caller, seen) {
+		if b != ended && w.reaches(b, caller, seen) {
 			return ErrCallCycle
 		}
 	}

@@ -32,16 +32,16 @@ func serve(r *edge.Request, env *edge.Env) (*edge.Response, error) {
 	}
 	switch p[1] {
 	case "counter":
-		return env.Namespace("COUNTER").GetByName(p[2]).Fetch(r)
+		return env.Namespace("COUNTER").GetByName(p[2]).Forward(r), nil
 	case "logs":
 		if len(p) == 4 && p[3] == "events" && r.Method == "GET" {
 			return events(r, env, p[2])
 		}
-		return env.Namespace("LOGROOM").GetByName(p[2]).Fetch(r)
+		return env.Namespace("LOGROOM").GetByName(p[2]).Forward(r), nil
 	case "rooms":
-		return env.Namespace("ROOM").GetByName(p[2]).Fetch(r)
+		return env.Namespace("ROOM").GetByName(p[2]).Forward(r), nil
 	case "waves":
-		return env.Namespace("WAVE").GetByName(p[2]).Fetch(r)
+		return env.Namespace("WAVE").GetByName(p[2]).Forward(r), nil
 	case "d1":
 		return d1(p[2:], env)
 	}

@@ -154,6 +154,9 @@ extern "C" {
     /// Continues a streamed answer. An effect.
     pub fn respond_chunk(req: *const u8, req_len: u32) -> u32;
 
+    /// Ends a fetch event: the object that the request goes to answers it. An effect.
+    pub fn forward(req: *const u8, req_len: u32) -> u32;
+
     /// Ends an event, with a call's result or a Failure.
     pub fn done(req: *const u8, req_len: u32) -> u32;
 

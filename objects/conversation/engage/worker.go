@@ -87,7 +87,7 @@ func serve(r *edge.Request, env *edge.Env) (*edge.Response, error) {
 		if !validID(session) {
 			return nil, rest.NotFound("there is no such conversation")
 		}
-		return sessionOf(env, firm, session).Fetch(r)
+		return sessionOf(env, firm, session).Forward(r), nil
 	}
 	v := &visit{env: env, firm: firm, path: path}
 	v.call = call{req: r, actor: actorOf(r), at: env.Now().UnixMilli(), action: "unknown_call", resourceType: resourceFirm, resourceID: firm}

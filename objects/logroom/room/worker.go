@@ -46,7 +46,7 @@ func serve(r *edge.Request, env *edge.Env, own *owners) (*edge.Response, error) 
 	if !validID(id) {
 		return nil, rest.NotFound("no such path")
 	}
-	return env.Namespace(bindingRooms).GetByName(id).Fetch(r)
+	return env.Namespace(bindingRooms).GetByName(id).Forward(r), nil
 }
 
 // validID reports whether a log may have this id.

@@ -27,6 +27,9 @@ func importRespond(req unsafe.Pointer, reqLen uint32) uint32
 //go:wasmimport holdfast_v1 respond_chunk
 func importRespondChunk(req unsafe.Pointer, reqLen uint32) uint32
 
+//go:wasmimport holdfast_v1 forward
+func importForward(req unsafe.Pointer, reqLen uint32) uint32
+
 //go:wasmimport holdfast_v1 done
 func importDone(req unsafe.Pointer, reqLen uint32) uint32
 
@@ -259,6 +262,8 @@ func callPost(fn Fn, req unsafe.Pointer, reqLen uint32) uint32 {
 		return importRespond(req, reqLen)
 	case RespondChunk:
 		return importRespondChunk(req, reqLen)
+	case Forward:
+		return importForward(req, reqLen)
 	case Done:
 		return importDone(req, reqLen)
 	case WaitUntil:

@@ -127,20 +127,29 @@ func (r *stubReply) chunk(data []byte, last bool) {
 func (r *stubReply) done(st abi.Status, payload []byte) { r.complete(st, payload) }
 
 func stubFetch(o *object, m *abi.StubFetchRequest) (uint32, error) {
-	target, err := o.w.stub(m.Binding, m.ID, m.Name)
+	target, e, err := o.fetchOf("stub_fetch", m)
 	if err != nil {
 		return 0, err
+	}
+	return o.call(m.Event, target, e)
+}
+
+// fetchOf is the event of a stub's request, and the object that it goes to.
+func (o *object) fetchOf(fn string, m *abi.StubFetchRequest) (*object, *event, error) {
+	target, err := o.w.stub(m.Binding, m.ID, m.Name)
+	if err != nil {
+		return nil, nil, err
 	}
 	f := &abi.FetchEvent{Request: m.Request}
 	e := &event{kind: abi.EventFetch, message: f}
 	if m.Upgrade != 0 {
 		e.offer = o.sockets.offers[m.Upgrade]
 		if e.offer == nil || e.offer.accepted() {
-			return 0, refuse(abi.NotFound, "stub_fetch: the upgrade is not on offer")
+			return nil, nil, refuse(abi.NotFound, "%s: the upgrade is not on offer", fn)
 		}
 		f.Upgrade = m.Upgrade
 	}
-	return o.call(m.Event, target, e)
+	return target, e, nil
 }
 
 func stubCall(o *object, m *abi.StubCallRequest) (uint32, error) {

@@ -31,6 +31,8 @@ type event struct {
 	cancelled bool
 	began     time.Time
 	calls     []*event // those that this one waits for
+	hops      int      // how often the request was forwarded
+	forwarded *event   // the one whose answer is this one's
 }
 
 func (e *event) fail(err error) {

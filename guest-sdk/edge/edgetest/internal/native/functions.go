@@ -143,6 +143,7 @@ var posts = map[bridge.Fn]postFunc{
 	bridge.Log:               telling(logLine),
 	bridge.Respond:           telling(respond),
 	bridge.RespondChunk:      telling(respondChunk),
+	bridge.Forward:           telling(forward),
 	bridge.Done:              telling(done),
 	bridge.WaitUntil:         telling(waitUntil),
 	bridge.Block:             telling(block),

@@ -143,16 +143,17 @@ func (q *request) Response() (resp *abi.Response, err error) {
 // Cancel tells the handler that nobody waits any more.
 func (q *request) Cancel() {
 	_ = q.w.do(func() error { // a world that ended has no handler
-		o := q.e.target
-		if q.e.cancelled = true; o == nil || o.guest == nil || o.events[q.e.id] != q.e {
+		e := q.e.last()
+		o := e.target
+		if e.cancelled = true; o == nil || o.guest == nil || o.events[e.id] != e {
 			return nil
 		}
 		o.post(func() func() {
 			g := o.guest
-			if g == nil || o.events[q.e.id] != q.e {
+			if g == nil || o.events[e.id] != e {
 				return nothing
 			}
-			m := abi.CancelledEvent{Event: q.e.id}
+			m := abi.CancelledEvent{Event: e.id}
 			return func() { g.sdk.Event(abi.EventCancelled, m.Append(nil)) }
 		})
 		return nil

@@ -62,7 +62,10 @@ func (o *object) rollback(cause error) {
 	for _, f := range effects {
 		switch e := f.answers; {
 		case e != nil && e.kind != abi.EventAlarm && e.kind != abi.EventConstruct:
-			e.ended = false
+			if e.ended = false; e.forwarded != nil {
+				o.w.endCall(e.forwarded)
+				e.forwarded = nil
+			}
 			o.events[e.id] = e
 		case f.dropped != nil:
 			f.dropped(cause)

@@ -11,9 +11,19 @@ var errCallCycle = refuse(abi.CallCycle, "call cycle: the object would wait for 
 // beginCall notes that caller waits for callee, which is to be queued at
 // target, unless that would be for ever.
 func (w *World) beginCall(caller, callee *event, target *object) error {
+	return link(caller, callee, target, nil)
+}
+
+// handCall is beginCall for an event that ends with its call, and blocks
+// nobody then.
+func (w *World) handCall(from, to *event, target *object) error {
+	return link(from, to, target, from)
+}
+
+func link(caller, callee *event, target *object, ended *event) error {
 	seen := map[*event]bool{}
 	for _, b := range target.blockers {
-		if reaches(b, caller, seen) {
+		if b != ended && reaches(b, caller, seen) {
 			return errCallCycle
 		}
 	}
