@@ -64,8 +64,7 @@ func taken(n uint32) []byte {
 
 //go:wasmexport hf_event
 func hfEvent(kind, n uint32) uint32 {
-	pool.refused = false
-	pool.add(job{handler: handler{in: guest}, kind: abi.EventKind(kind), message: taken(n)})
+	pool.event(guest, abi.EventKind(kind), n)
 	answer := pool.settle()
 	if pool.refused {
 		answer |= abi.AnswerRefused

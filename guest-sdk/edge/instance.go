@@ -20,22 +20,18 @@ type instance struct {
 	req       []byte        // scratch for encoding requests
 	ops       []*operation  // that wait, in no order
 	free      []*operation
-	current   uint64     // the event whose code runs
-	tx        int        // depth of explicit transactions
-	parked    int        // in Wasm: goroutines that wait on the channel of an operation
-	fetches   []*Request // whose handlers run, in no order
-	uncounted bool       // a refused count has been logged
+	current   uint64   // the event whose code runs
+	tx        int      // depth of explicit transactions
+	parked    int      // in Wasm: goroutines that wait on the channel of an operation
+	fetches   *Request // whose handlers run: a list, the newest first
+	uncounted bool     // a refused count has been logged
 
 	// What each event would allocate otherwise; a guest in Wasm has one thread.
-	arrived  abi.FetchEvent
-	answer   abi.RespondRequest
-	outgoing abi.StubFetchRequest
-	key      abi.KeyRequest
-	entries  abi.KVEntries
-	number   [20]byte
+	key     abi.KeyRequest
+	entries abi.KVEntries
+	number  [20]byte
 
-	reqFirst     [512]byte // what req and fetches begin with
-	fetchesFirst [4]*Request
+	reqFirst [512]byte // what req begins with
 
 	class  *class
 	object Object
@@ -76,7 +72,7 @@ func newInstance(h bridge.Host) *instance {
 	in := &instance{host: h}
 	in.runner, _ = h.(bridge.Runner)
 	in.logger = slog.New(&logHandler{in: in})
-	in.req, in.fetches = in.reqFirst[:0], in.fetchesFirst[:0]
+	in.req = in.reqFirst[:0]
 	return in
 }
 
@@ -156,10 +152,15 @@ func (in *instance) wait(op *operation) ([]byte, error) {
 func (in *instance) begin(fn bridge.Fn, m message) (*operation, error) {
 	in.lock()
 	defer in.unlock()
+	return in.beginRaw(fn, in.encode(m))
+}
+
+// beginRaw starts an operation with an encoded request. The instance is locked.
+func (in *instance) beginRaw(fn bridge.Fn, req []byte) (*operation, error) {
 	if in.tx > 0 {
 		return nil, ErrWaitInTransaction
 	}
-	id, st, out := in.host.Async(fn, in.encode(m))
+	id, st, out := in.host.Async(fn, req)
 	if st != abi.OK {
 		return nil, failed(st, out)
 	}
@@ -206,22 +207,9 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 	switch kind {
 	case abi.EventConstruct:
 		m := new(abi.ConstructEvent)
-		return m.DecodeShared(bytes.Clone(msg)) == nil && in.start(m.Event, func() { in.construct(m) })
+		return m.DecodeShared(owned(msg)) == nil && in.start(m.Event, func() { in.construct(m) })
 	case abi.EventFetch:
-		m := &in.arrived
-		if in.runner != nil {
-			m = new(abi.FetchEvent)
-		}
-		r := newArrival(in)
-		m.Request.Headers = r.Header
-		if m.DecodeShared(bytes.Clone(msg)) != nil {
-			return false
-		}
-		r.event, r.upgrade = m.Event, m.Upgrade
-		r.fill(&m.Request)
-		m.Request = abi.Request{} // the handler's alone: a body may be large
-		in.launch(handler{in: in, event: m.Event, request: r})
-		return true
+		return in.arrive(msg)
 	case abi.EventCancelled:
 		var m abi.CancelledEvent
 		if m.Decode(msg) != nil {
@@ -229,7 +217,7 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 		}
 		in.lock()
 		defer in.unlock()
-		for _, r := range in.fetches {
+		for r := in.fetches; r != nil; r = r.next {
 			if r.event == m.Event {
 				r.cancelled = true
 			}
@@ -237,7 +225,7 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 		return true
 	case abi.EventCall:
 		m := new(abi.CallEvent)
-		if m.DecodeShared(bytes.Clone(msg)) != nil {
+		if m.DecodeShared(owned(msg)) != nil {
 			return false
 		}
 		return in.start(m.Event, func() { in.call(m) })
@@ -251,6 +239,17 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 	return in.socketEvent(kind, msg)
 }
 
+// arrive starts the handler of a request.
+func (in *instance) arrive(msg []byte) bool {
+	r := newArrival(msg)
+	if r == nil {
+		return false
+	}
+	r.in = in
+	in.launch(handler{in: in, event: r.event, request: r})
+	return true
+}
+
 func (in *instance) socketEvent(kind abi.EventKind, msg []byte) bool {
 	switch kind {
 	case abi.EventSocketOpen:
@@ -258,7 +257,7 @@ func (in *instance) socketEvent(kind abi.EventKind, msg []byte) bool {
 		return m.Decode(msg) == nil && in.start(m.Event, func() { in.socketOpen(m) })
 	case abi.EventSocketMessage:
 		m := new(abi.SocketMessageEvent)
-		if m.DecodeShared(bytes.Clone(msg)) != nil {
+		if m.DecodeShared(owned(msg)) != nil {
 			return false
 		}
 		return in.start(m.Event, func() { in.socketMessage(m) })
@@ -280,13 +279,24 @@ type handler struct {
 	fn      func()
 }
 
+// run runs the handler, once: h is empty and free for another one when its code
+// begins.
 func (h *handler) run() {
-	h.in.current = h.event
-	if h.request != nil {
-		h.in.fetch(h.request)
+	in, request, fn := h.in, h.request, h.fn
+	in.current = h.event
+	*h = handler{}
+	if request != nil {
+		in.fetch(request)
 	} else {
-		h.fn()
+		fn()
 	}
+}
+
+// owned is a copy of a borrowed message, which its decoded fields share.
+func owned(msg []byte) []byte {
+	b := make([]byte, len(msg))
+	copy(b, msg)
+	return b
 }
 
 // start runs fn on a goroutine as the code of an event.
@@ -297,7 +307,8 @@ func (in *instance) start(event uint64, fn func()) bool {
 
 func (in *instance) launch(h handler) {
 	if in.runner != nil {
-		in.runner.Go(h.run)
+		own := h // h itself stays out of the heap in Wasm
+		in.runner.Go(own.run)
 		return
 	}
 	spawn(h)
@@ -341,7 +352,12 @@ func (in *instance) construct(m *abi.ConstructEvent) {
 
 func (in *instance) fetch(r *Request) {
 	in.track(r)
-	defer in.untrack(r)
+	in.serve(r)
+	in.untrack(r)
+}
+
+// serve runs a request's handler, and what writes its stream.
+func (in *instance) serve(r *Request) {
 	var resp *Response
 	var err error
 	if in.object != nil {
@@ -364,42 +380,43 @@ func (in *instance) fetch(r *Request) {
 // track knows a request while its handler runs.
 func (in *instance) track(r *Request) {
 	in.lock()
-	in.fetches = append(in.fetches, r)
+	r.next, in.fetches = in.fetches, r
 	in.unlock()
 }
 
 func (in *instance) untrack(r *Request) {
 	in.lock()
-	in.fetches = remove(in.fetches, slices.Index(in.fetches, r))
+	at := &in.fetches
+	for *at != r {
+		at = &(*at).next
+	}
+	*at, r.next = r.next, nil
 	in.unlock()
 }
 
 func (in *instance) respond(event uint64, r *Response) {
 	if f := r.forward; f != nil {
-		m := f.stub.request(event, f.request)
-		err := in.post(bridge.Forward, m)
-		*m = abi.StubFetchRequest{}
-		if err != nil {
-			in.done(event, nil, err)
+		in.lock()
+		st, out := in.host.Post(bridge.Forward, f.stub.encode(event, f.request))
+		in.unlock()
+		if st != abi.OK {
+			in.done(event, nil, failed(st, out))
 		}
 		return
 	}
-	m := &in.answer
-	if in.runner != nil {
-		m = new(abi.RespondRequest)
-	}
-	m.Event = event
-	m.Response = abi.Response{Status: uint32(r.Status), Headers: r.Header, Body: r.Body, Streamed: r.Stream != nil}
-	if m.Response.Status == 0 {
-		m.Response.Status = 200
+	status := r.Status
+	if status == 0 {
+		status = 200
 	}
 	if r.WebSocket != nil {
-		m.Response.Status = 101
+		status = 101
 	}
-	err := in.post(bridge.Respond, m)
-	*m = abi.RespondRequest{}
-	if err != nil {
-		in.done(event, nil, err)
+	in.lock()
+	in.req = abi.AppendRespond(in.req[:0], event, uint32(status), r.Header, r.Body, r.Stream != nil)
+	st, out := in.host.Post(bridge.Respond, in.req)
+	in.unlock()
+	if st != abi.OK {
+		in.done(event, nil, failed(st, out))
 		return
 	}
 	if r.Stream == nil {

@@ -39,13 +39,16 @@ type runners struct {
 	running  *runner // whom the export's goroutine has handed control to
 	pumped   chan struct{}
 
-	woken    []*runner // whose operations have ended
-	jobs     []job     // that no runner has begun
-	begun    int       // of jobs: those before it are gone
-	decoding bool      // a runner decodes a message
-	next     handler   // and this, if it has an instance, is what it goes on with
-	refused  bool      // the last message could not be decoded
-	breath   int       // events since the scheduler was let in
+	woken    []*runner     // whose operations have ended
+	jobs     []handler     // that no runner has begun
+	begun    int           // of jobs: those before it are gone
+	in       *instance     // has an event that no runner has begun, in the buffer
+	kind     abi.EventKind // of that event
+	length   uint32        // of its message
+	decoding bool          // a runner decodes a message
+	next     handler       // and this, if it has an instance, is what it goes on with
+	refused  bool          // the last message could not be decoded
+	breath   int           // events since the scheduler was let in
 }
 
 // runner is one goroutine of the pool.
@@ -56,13 +59,6 @@ type runner struct {
 	again  chan struct{}           // by that watcher: go on
 }
 
-// job is a message to decode, and then its handler; or a handler alone.
-type job struct {
-	handler
-	kind    abi.EventKind // 0: the handler alone
-	message []byte
-}
-
 // spawn runs a handler on a goroutine: on the one that decodes an event, if
 // that is where it comes from.
 func spawn(h handler) {
@@ -70,22 +66,47 @@ func spawn(h handler) {
 		pool.next = h
 		return
 	}
-	pool.add(job{handler: h})
+	pool.jobs = append(pool.jobs, h)
 }
 
-func (p *runners) add(j job) { p.jobs = append(p.jobs, j) }
+// event gives an instance the message in the buffer; settle begins it.
+func (p *runners) event(in *instance, kind abi.EventKind, length uint32) {
+	p.refused = false
+	p.in, p.kind, p.length = in, kind, length
+}
 
-// take is the job that has waited longest.
-func (p *runners) take() job {
-	j := p.jobs[p.begun]
-	p.jobs[p.begun] = job{}
-	if p.begun++; p.begun == len(p.jobs) {
-		p.jobs, p.begun = p.jobs[:0], 0
+// begin runs the event, or the job that has waited longest. Nothing of it is
+// left here once code of the guest runs.
+func (p *runners) begin() {
+	in := p.in
+	if in == nil {
+		h := &p.jobs[p.begun]
+		if p.begun++; p.begun == len(p.jobs) {
+			p.jobs, p.begun = p.jobs[:0], 0
+		}
+		h.run()
+		return
 	}
-	return j
+	p.in = nil
+	message := taken(p.length)
+	if p.kind == abi.EventFetch { // what most are, the short way
+		if r := newArrival(message); r != nil {
+			r.in, in.current = in, r.event
+			in.fetch(r)
+		} else {
+			p.refused = true
+		}
+		return
+	}
+	p.decoding = true
+	p.refused = !in.Event(p.kind, message)
+	p.decoding = false
+	if p.next.in != nil {
+		p.next.run()
+	}
 }
 
-// settle begins all jobs, in their order, and runs what was woken, until every
+// settle begins the event and all jobs, in their order, and runs what was woken, until every
 // goroutine is parked. It pumps only where that is not known already.
 func (p *runners) settle() uint32 {
 	if p.breath++; p.breath >= breathEvery {
@@ -116,7 +137,7 @@ func (p *runners) tick() uint32 {
 }
 
 // has reports whether there is work to begin.
-func (p *runners) has() bool { return len(p.woken) > 0 || p.begun < len(p.jobs) }
+func (p *runners) has() bool { return len(p.woken) > 0 || p.in != nil || p.begun < len(p.jobs) }
 
 // work goes on with whoever was woken, and begins the jobs.
 func (p *runners) work() {
@@ -127,7 +148,7 @@ func (p *runners) work() {
 			p.control(r)
 			continue
 		}
-		if p.begun == len(p.jobs) {
+		if p.in == nil && p.begun == len(p.jobs) {
 			return
 		}
 		p.control(p.runner())
@@ -187,13 +208,7 @@ func (r *runner) loop(p *runners) {
 		}
 	}()
 	for {
-		j := p.take()
-		if j.kind != 0 {
-			j.handler = p.decode(&j)
-		}
-		if j.in != nil {
-			j.run()
-		}
+		p.begin()
 		if r.lost {
 			p.lost--
 		}
@@ -220,19 +235,6 @@ func fatal(reason any) {
 	}
 	fmt.Fprintf(os.Stderr, "panic: %v\n\n%s", reason, debug.Stack())
 	os.Exit(2)
-}
-
-// decode reads a message and answers the handler that it starts; one without
-// an instance where there is none.
-func (p *runners) decode(j *job) handler {
-	p.decoding = true
-	if !j.in.Event(j.kind, j.message) {
-		p.refused = true
-	}
-	p.decoding = false
-	h := p.next
-	p.next = handler{}
-	return h
 }
 
 // watch sees to it that a watcher is on the watch.

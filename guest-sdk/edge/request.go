@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/abi"
 )
@@ -17,12 +18,14 @@ type Request struct {
 	Body        []byte
 	ClientAddr  string    // "ip:port" of the client
 	Traceparent string    // W3C trace context, if any
+	deadlineMs  int64     // as it arrived; see begins
 	Deadline    time.Time // nobody waits longer; zero: no limit
 
 	event     uint64
 	upgrade   uint64
 	in        *instance
 	cancelled bool
+	next      *Request // of those whose handlers run
 }
 
 // NewRequest makes a request for Stub.Fetch or Env.Fetch. The host part of
@@ -129,25 +132,52 @@ func (r *Request) message() abi.Request {
 	return m
 }
 
-// headersInline is how many headers need no memory of their own.
-const headersInline = 8
+// A request that arrives is one allocation with its headers, and where it is
+// short with its bytes: 512 bytes, the largest that Go's allocator keeps in
+// the small classes.
+const (
+	headersInline = 8
+	shortHeaders  = 4
+	shortMessage  = 200
+)
 
-// newArrival is a request that is about to arrive, with room for its headers:
-// one allocation for both.
-func newArrival(in *instance) *Request {
-	a := &struct {
-		Request
-		lines [headersInline]abi.Header
-	}{}
-	a.in = in
-	a.Header = a.lines[:0]
-	return &a.Request
-}
-
-func (r *Request) fill(m *abi.Request) {
-	r.Method, r.URL, r.Header, r.Body = m.Method, m.URL, m.Headers, m.Body
-	r.ClientAddr, r.Traceparent = m.ClientAddr, m.Traceparent
-	if m.DeadlineMs != 0 {
-		r.Deadline = time.UnixMilli(m.DeadlineMs)
+// newArrival decodes a FetchEvent, which is borrowed; nil if it is none.
+func newArrival(msg []byte) *Request {
+	var r *Request
+	if len(msg) <= shortMessage {
+		a := &struct {
+			Request
+			lines [shortHeaders]abi.Header
+			bytes [shortMessage]byte
+		}{}
+		a.Header = a.lines[:0]
+		r = &a.Request
+		msg = a.bytes[:copy(a.bytes[:], msg)]
+	} else {
+		a := &struct {
+			Request
+			lines [headersInline]abi.Header
+		}{}
+		a.Header = a.lines[:0]
+		r = &a.Request
+		msg = owned(msg)
 	}
+	var err error
+	if r.event, r.upgrade, err = abi.DecodeFetch(msg, r.begins()); err != nil {
+		return nil
+	}
+	if r.deadlineMs != 0 {
+		r.Deadline = time.UnixMilli(r.deadlineMs)
+	}
+	return r
 }
+
+// begins is the request as the boundary knows it, which is how it begins in
+// memory: a message is decoded into its place.
+func (r *Request) begins() *abi.Request { return (*abi.Request)(unsafe.Pointer(r)) }
+
+// The sizes are those of the boundary's request, or this does not compile.
+var (
+	_ [unsafe.Offsetof(Request{}.Deadline) - unsafe.Sizeof(abi.Request{})]struct{}
+	_ [unsafe.Sizeof(abi.Request{}) - unsafe.Offsetof(Request{}.Deadline)]struct{}
+)

@@ -23,8 +23,23 @@ type Response struct {
 
 // Text is a plain text response.
 func Text(status int, body string) *Response {
-	return typed(status, "text/plain; charset=utf-8", []byte(body))
+	if len(body) > shortBytes {
+		return typed(status, plainText, []byte(body))
+	}
+	r := &struct {
+		Response
+		line [1]abi.Header
+		text [shortBytes]byte
+	}{Response: Response{Status: status}, line: [1]abi.Header{{Name: "Content-Type", Value: plainText}}}
+	n := copy(r.text[:], body)
+	r.Header, r.Body = r.line[:], r.text[:n:n]
+	return &r.Response
 }
+
+const (
+	plainText  = "text/plain; charset=utf-8"
+	shortBytes = 32 // a text of up to this size needs no allocation of its own
+)
 
 // typed is a response with one header, in one allocation.
 func typed(status int, contentType string, body []byte) *Response {

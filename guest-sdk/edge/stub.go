@@ -58,13 +58,14 @@ type Stub struct {
 // Fetch sends a request. A request with an offered WebSocket hands it on, and
 // the answer 101 is to be returned as it is.
 func (s *Stub) Fetch(r *Request) (*Response, error) {
-	m := s.request(s.in.current, r)
-	op, err := s.in.begin(bridge.StubFetch, m)
-	*m = abi.StubFetchRequest{}
+	in := s.in
+	in.lock()
+	op, err := in.beginRaw(bridge.StubFetch, s.encode(in.current, r))
+	in.unlock()
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.in.wait(op)
+	out, err := in.wait(op)
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +92,19 @@ type forwarding struct {
 	request *Request
 }
 
-// request is the message of a request to the object for an event.
-func (s *Stub) request(event uint64, r *Request) *abi.StubFetchRequest {
-	m := &s.in.outgoing
-	if s.in.runner != nil {
-		m = new(abi.StubFetchRequest)
+// encode is the message of a request to the object for an event, in the
+// instance's scratch. The instance is locked.
+func (s *Stub) encode(event uint64, r *Request) []byte {
+	m, method := r.begins(), r.Method
+	if method == "" {
+		method = "GET"
 	}
-	*m = abi.StubFetchRequest{Event: event, Binding: s.binding, ID: s.id, Name: s.name, Upgrade: r.upgrade, Request: r.message()}
-	return m
+	r.deadlineMs = 0
+	if !r.Deadline.IsZero() {
+		r.deadlineMs = r.Deadline.UnixMilli()
+	}
+	s.in.req = abi.AppendStubFetch(s.in.req[:0], event, s.binding, s.id, s.name, r.upgrade, method, m)
+	return s.in.req
 }
 
 // Call calls a method that the class declared with Method.

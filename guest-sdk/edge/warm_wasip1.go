@@ -23,10 +23,10 @@ func warm() {
 	c := abi.ConstructEvent{Event: 1, Class: "\x00", ID: "warm", Name: "warm"}
 	f := abi.FetchEvent{Event: 2, Request: abi.Request{Method: "GET", URL: "http://warm/warm", Headers: []abi.Header{{Name: "Host", Value: "warm"}, {Name: "Accept", Value: "*/*"}}}}
 	for range warmRounds {
-		pool.add(job{handler: handler{in: in}, kind: abi.EventConstruct, message: c.Append(nil)})
+		pool.event(in, abi.EventConstruct, uint32(len(c.Append(first[:0]))))
 		pool.work()
 		pool.pump()
-		pool.add(job{handler: handler{in: in}, kind: abi.EventFetch, message: f.Append(nil)})
+		pool.event(in, abi.EventFetch, uint32(len(f.Append(first[:0]))))
 		pool.work()
 		pool.pump()
 	}

@@ -112,6 +112,15 @@ func (in *Instance) answer(name string, m api.Module, ptr, room uint64, out []by
 type registrar struct {
 	classes []abi.RegisterRequest
 	refused string
+	said    []byte // indented lines
+}
+
+// tell adds what the guest said to how it failed.
+func (r *registrar) tell(err error) error {
+	if err == nil || len(r.said) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; its standard error:%s", err, r.said)
 }
 
 func (r *registrar) refuse(fn int) (abi.Status, []byte) {

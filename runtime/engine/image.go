@@ -107,14 +107,14 @@ func (i *Image) capture(slotBytes int) error {
 		if reg.refused != "" {
 			return refuse("it calls %s while it is initialised; only register, log, random and the clock may be used there", reg.refused)
 		}
-		return err
+		return reg.tell(err)
 	}
 	defer in.Close()
 	if len(reg.classes) == 0 {
 		return refuse("it registers no class and no worker; call edge.Register in func init")
 	}
 	if err := in.Tick(); err != nil { // the guest's chance to make itself ready
-		return err
+		return reg.tell(err)
 	}
 	i.classes, i.buffer, i.pages = reg.classes, in.bufferPtr, in.memory.Size()/wasmPageBytes
 	if i.layout.State != "" {

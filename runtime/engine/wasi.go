@@ -281,5 +281,12 @@ func (r *registrar) Mono() int64 { return 1 }
 // Random is the machine's.
 func (r *registrar) Random(p []byte) { _, _ = rand.Read(p) }
 
-// Output drops what initialisers print.
-func (r *registrar) Output(int, []byte) {}
+// Output keeps how standard error begins, for the reason of a failure.
+func (r *registrar) Output(fd int, p []byte) {
+	if fd == 2 && len(r.said) < saidMax && len(p) > 0 {
+		r.said = append(append(r.said, "\n\t"...), p...)
+	}
+}
+
+// saidMax is about how much of a failed guest's standard error is told.
+const saidMax = 1 << 10
