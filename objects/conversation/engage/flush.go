@@ -117,22 +117,45 @@ const (
 // them up from then on.
 func (l *Ledger) recount(userID string) *edge.Stmt { return l.db().Prepare(recountSQL).Bind(userID) }
 
-// step brings one load to D1, and then lets go those who wait for it.
+// heldSteps is how many steps a submission waits for while more is owed.
+const heldSteps = 4
+
+// waiter is a submission that is not answered yet.
+type waiter struct {
+	done  chan struct{}
+	steps int // that have ended since it came
+}
+
+// step brings one load to D1, and then lets go those who have waited enough.
 func (l *Ledger) step() error {
 	l.d1.Lock()
 	defer l.d1.Unlock()
-	waiting := l.waiting
-	l.waiting = nil
+	came := len(l.waiting)
 	err := l.bring()
-	if err != nil { // nobody waits for a backoff
-		waiting = append(waiting, l.waiting...)
-		l.waiting = nil
-	}
-	for _, done := range waiting {
-		close(done)
-	}
+	l.letGo(came, err)
 	l.drained(err)
 	return err
+}
+
+// letGo answers submissions after a step, of which the first came before it.
+// While more is owed they are held for some steps: their objects then submit
+// more at a time, and a submission costs as much as a message. Nobody waits
+// for a backoff.
+func (l *Ledger) letGo(first int, failed error) {
+	all := failed != nil || !l.pending()
+	held := l.waiting[:0]
+	for i, w := range l.waiting {
+		if i < first {
+			w.steps++
+		}
+		if all || w.steps >= heldSteps {
+			close(w.done)
+		} else {
+			held = append(held, w)
+		}
+	}
+	clear(l.waiting[len(held):])
+	l.waiting = held
 }
 
 func (l *Ledger) bring() error {

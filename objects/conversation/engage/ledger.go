@@ -54,8 +54,8 @@ type Ledger struct {
 	last    map[string]uint64
 	dead    int
 	pump    *outbox.Pump
-	d1      sync.Mutex      // one conversation with D1 at a time
-	waiting []chan struct{} // submitters whose rows the next step takes
+	d1      sync.Mutex // one conversation with D1 at a time
+	waiting []waiter   // submissions in the order in which they came
 	drains  []*drain
 }
 
@@ -148,7 +148,7 @@ func (l *Ledger) submit(body []byte) error {
 		return nil
 	}
 	done := make(chan struct{})
-	l.waiting = append(l.waiting, done)
+	l.waiting = append(l.waiting, waiter{done: done})
 	l.pump.Kick()
 	<-done
 	return nil
