@@ -26,7 +26,18 @@ func IsHash(s string) bool {
 }
 
 // Matches reports whether token is the one that was hashed, in constant time.
-func Matches(hash, token string) bool { return Equal(strings.ToLower(hash), Hash(token)) }
+func Matches(hash, token string) bool {
+	digits := len(hash) - len(hashPrefix)
+	if digits != 2*sha256.Size || !strings.EqualFold(hash[:len(hashPrefix)], hashPrefix) {
+		return false
+	}
+	var want [sha256.Size]byte
+	if _, err := hex.Decode(want[:], []byte(hash[len(hashPrefix):])); err != nil {
+		return false
+	}
+	have := sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(have[:], want[:]) == 1
+}
 
 // Equal compares hashes in constant time.
 func Equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

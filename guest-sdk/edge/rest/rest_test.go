@@ -131,7 +131,9 @@ func TestCredential_HashAndForms(t *testing.T) {
 
 // FuzzParse holds Parse to encoding/json.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{`{}`, ` { "a" : 1 , "b":[{"c":"}\\"]"}],"a":null}`, `{"\u0061\\n":"x\"y","":{}}`, `[]`, `{"a":1}x`, `{"a":tru}`, "{\"a\":\t-1.5e3}", `null`, `{"a":null,"b":"","c":"\\u00e4"}`} {
+	for _, s := range []string{`{}`, ` { "a" : 1 , "b":[{"c":"}\\"]"}],"a":null}`, `{"\u0061\\n":"x\"y","":{}}`, `[]`, `{"a":1}x`, `{"a":tru}`, "{\"a\":\t-1.5e3}", `null`, `{"a":null,"b":"","c":"\\u00e4"}`,
+		// of nothing but strings, or nearly so
+		`{"a":"b"}`, ` { "a" : "b" , "c" : "ä" , "a" : "d" } `, "{\"a\":\"b\tc\"}", "{\"a\tb\":\"\"}", `{"a":"x",}`, `{"a":"x"}x`, `{"a":"x"`, `{"a":"x" "b":"y"}`, `{"a" "x"}`, `{"a":"x",b}`, `{"a":`, `{"a`, `{`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
