@@ -105,21 +105,21 @@ func (s *Session) putParty(i int) {
 	putJSON(s, numberKey(partyPrefix, int64(i)), s.parties[i])
 }
 
+// fix sees to it that fixed and score are what the session is now.
+func (s *Session) fix() {
+	if s.fixed != nil {
+		return
+	}
+	quality := s.quality()
+	s.fixed = intake.AppendQuality(s.view().AppendFixed(nil), quality)
+	s.score = int64(quality.Score())
+}
+
 // appendState appends the state as clients see it.
 func (s *Session) appendState(b []byte) []byte {
-	if s.fixed == nil {
-		s.fixed = s.view().AppendFixed(nil)
-	}
+	s.fix()
 	b = append(append(b, '{'), s.fixed[1:]...) // without its first comma
-	b = intake.AppendQuality(b, s.quality())
-	b = append(b, `,"messages":[`...)
-	shown := s.recent[max(0, len(s.recent)-RecentMax):]
-	for i, m := range shown {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, m...)
-	}
+	b = s.recent.appendTo(append(b, `,"messages":[`...))
 	b = strconv.AppendInt(append(b, `],"messageCount":`...), s.head.Messages, 10)
 	b = strconv.AppendInt(append(b, `,"version":`...), s.head.Version, 10)
 	b = rest.AppendTime(append(b, `,"lastActivity":"`...), s.head.LastActivity)
@@ -144,13 +144,14 @@ func (s *Session) tellState() { s.tell("state", s.appendState) }
 
 // conversationRow is the session's row of conversation_index.
 func (s *Session) conversationRow() row {
-	c, quality, deleted := s.conv, s.quality(), int64(0)
+	s.fix()
+	c, deleted := s.conv, int64(0)
 	if c.IsDeleted {
 		deleted = 1
 	}
 	return row{Kind: rowConversation, Key: s.id, Version: s.head.Version, Values: []any{
 		s.firm, s.id, orNull(c.UserID), orNull(c.ClientName), orNull(c.ClientEmail), orNull(c.PracticeArea), c.Status, c.Phase, orNull(c.AssignedTo),
-		c.ConflictStatus(s.conflicts), int64(c.GoalsCompleted()), int64(len(c.Goals)), int64(quality.Score()), c.CreatedAt, s.head.LastActivity,
+		c.ConflictStatus(s.conflicts), int64(c.GoalsCompleted()), int64(len(c.Goals)), s.score, c.CreatedAt, s.head.LastActivity,
 		deleted, s.head.Version,
 	}}
 }

@@ -89,7 +89,7 @@ func (s *Session) empty(user string) error {
 		s.assignments[i].Notes, s.assignments[i].Version = "", s.head.Version
 		s.putAssignment(i)
 	}
-	s.recent, s.reply = nil, nil
+	s.recent, s.reply = recent{}, nil
 	for seq := int64(1); seq <= s.head.Messages; seq++ {
 		if err := s.eraseMessage(seq); err != nil {
 			return err
@@ -125,7 +125,7 @@ func (s *Session) eraseMessage(seq int64) error {
 	b = intake.AppendMessage(nil, s.id, &intake.Message{Seq: seq, Role: m.Role, Content: erased, CreatedAt: at})
 	s.put(key, b)
 	if seq > s.head.Messages-RecentMax {
-		s.recent = append(s.recent, b)
+		s.recent.add(b)
 	}
 	return nil
 }

@@ -14,12 +14,9 @@ import (
 
 // remember reads the newest messages.
 func (s *Session) remember() error {
-	entries, failed := s.kv().List(edge.ListOptions{Prefix: messagePrefix, Reverse: true, Limit: RecentMax})
+	entries, failed := s.kv().List(edge.ListOptions{Prefix: messagePrefix, Start: numberKey(messagePrefix, max(1, s.head.Messages-RecentMax+1))})
 	for _, v := range entries {
-		s.recent = append(s.recent, v)
-	}
-	for i, j := 0, len(s.recent)-1; i < j; i, j = i+1, j-1 {
-		s.recent[i], s.recent[j] = s.recent[j], s.recent[i]
+		s.recent.add(v)
 	}
 	return failed()
 }
@@ -115,19 +112,11 @@ func (s *Session) postMessage(c *call) (*edge.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.key != "" {
-		seq, ok, err := edge.Get[int64](s.kv(), onceKey+in.key)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			first, _, err := s.kv().Get(numberKey(messagePrefix, seq))
-			if err != nil {
-				return nil, err
-			}
-			s.commit(c.note(nil))
-			return s.answerMessage(200, first), nil
-		}
+	if first, ok, err := s.earlier(in.key); err != nil {
+		return nil, err
+	} else if ok {
+		s.commit(c.note(nil))
+		return s.answerMessage(200, first), nil
 	}
 	if err := open(s.conv); err != nil {
 		return nil, err
@@ -148,21 +137,20 @@ func (s *Session) postMessage(c *call) (*edge.Response, error) {
 func (s *Session) append(in *incoming, learned bool) []byte {
 	fixed := s.fixed
 	now := s.touch()
-	if !learned {
-		s.fixed = fixed // a message alone changes nothing of it
-	}
 	s.head.Messages++
 	if in.role == "client" {
 		s.head.ClientMessages++
+	}
+	if !learned && !(in.role == "client" && s.head.ClientMessages == intake.ClientMessagesEnough) {
+		s.fixed = fixed // a message alone changes nothing else of it
 	}
 	b := intake.AppendMessage(make([]byte, 0, 160+len(s.id)+len(in.content)), s.id, &intake.Message{Seq: s.head.Messages, Role: in.role, Content: in.content, CreatedAt: now})
 	s.put(numberKey(messagePrefix, s.head.Messages), b)
 	if in.key != "" {
 		s.put(onceKey+in.key, strconv.AppendInt(nil, s.head.Messages, 10))
+		s.once.add(in.key)
 	}
-	if s.recent = append(s.recent, b); len(s.recent) >= 2*RecentMax {
-		s.recent = append(s.recent[:0:0], s.recent[len(s.recent)-RecentMax:]...)
-	}
+	s.recent.add(b)
 	s.tell("message", func(out []byte) []byte { return append(out, b...) })
 	s.tellState()
 	return b

@@ -74,8 +74,10 @@ type Session struct {
 	conflicts   []intake.Conflict
 	assignments []intake.Assignment
 
-	recent  [][]byte // the newest messages as JSON; the last is head.Messages
-	fixed   []byte   // intake.View.AppendFixed; nil after a change
+	recent  recent // the last is head.Messages
+	fixed   []byte // what of the state most messages do not change; nil after any other change
+	score   int64  // the data quality, while fixed is not nil
+	once    once
 	batch   []edge.Entry
 	sockets int
 	reply   []byte // the buffer of the last answer to a message

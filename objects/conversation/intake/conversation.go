@@ -174,9 +174,10 @@ const (
 	weightGoals          = 25
 	weightClientMessages = 10
 	weightConflictCheck  = 10
-
-	clientMessagesEnough = 3
 )
+
+// ClientMessagesEnough is how many messages of the client the score wants.
+const ClientMessagesEnough = 3
 
 // Score is the sum, 0 to 100.
 func (p *Parts) Score() int {
@@ -201,7 +202,7 @@ func (c *Conversation) Quality(opposing bool, clientMessages int64) (p Parts) {
 	if n := len(c.Goals); n > 0 {
 		p.Goals = int(math.Round(weightGoals * float64(c.GoalsCompleted()) / float64(n)))
 	}
-	if clientMessages >= clientMessagesEnough {
+	if clientMessages >= ClientMessagesEnough {
 		p.ClientMessages = weightClientMessages
 	}
 	if c.Checked {

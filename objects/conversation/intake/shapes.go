@@ -20,9 +20,9 @@ var Roles = []string{"client", "assistant", "staff"}
 
 // AppendMessage appends the message as clients see it.
 func AppendMessage(b []byte, session string, m *Message) []byte {
-	b = append(b, `{"id":`...)
-	b = rest.AppendString(b, session+":"+strconv.FormatInt(m.Seq, 10))
-	b = append(b, `,"seq":`...)
+	b = rest.AppendString(append(b, `{"id":`...), session)
+	b = strconv.AppendInt(append(b[:len(b)-1], ':'), m.Seq, 10) // within the quotes
+	b = append(b, `","seq":`...)
 	b = strconv.AppendInt(b, m.Seq, 10)
 	b = append(append(append(b, `,"role":"`...), m.Role...), `","content":`...)
 	b = rest.AppendString(b, m.Content)
