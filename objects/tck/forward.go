@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/holdfast-run/holdfast/guest-sdk/edge"
 )
@@ -37,6 +38,27 @@ func init() {
 				}
 			}
 			return nil
+		}}, nil
+	})
+}
+
+// A stream that ends when somebody puts "go", or after a while.
+func init() {
+	op("stream-until", func(p *Probe, _ *edge.Request, _ string) (*edge.Response, error) {
+		return &edge.Response{Body: []byte("head"), Stream: func(w *edge.StreamWriter) error {
+			for range 1000 {
+				v, _, err := edge.Get[string](p.state.Storage.KV, "value")
+				if err != nil {
+					return err
+				}
+				if v == "go" {
+					_, err := w.Write([]byte(" tail"))
+					return err
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			_, err := w.Write([]byte(" nobody came"))
+			return err
 		}}, nil
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,6 +35,23 @@ func TestForward_TheObjectsAnswerIsTheAnswer(t *testing.T) {
 		t.Fatalf("no such binding: %d %s", a.Status, a.Body)
 	}
 	expect(t, get("probe/a/get?arg=constructed"), 200, "1")
+}
+
+func TestForward_AStreamArrivesAsItIsWritten(t *testing.T) {
+	h, get := kit(t, host.Config{})
+	resp, err := http.Get(h.URL + "/tck/probe/a/forward" + along("probe:b", "open:o", "stream-until"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	head := make([]byte, 4)
+	if _, err := io.ReadFull(resp.Body, head); err != nil || string(head) != "head" {
+		t.Fatalf("got %q, %v", head, err)
+	}
+	expect(t, get("open/o/put?arg=go"), 200, "ok") // and not before
+	if tail, err := io.ReadAll(resp.Body); err != nil || string(tail) != " tail" {
+		t.Fatalf("got %q, %v", tail, err)
+	}
 }
 
 func TestForward_WritesBeforeItAreDurable(t *testing.T) {
