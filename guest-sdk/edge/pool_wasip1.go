@@ -106,8 +106,9 @@ func (p *runners) begin() {
 	}
 }
 
-// settle begins the event and all jobs, in their order, and runs what was woken, until every
-// goroutine is parked. It pumps only where that is not known already.
+// settle begins the event and all jobs, in their order, and runs what was
+// woken, until every goroutine is parked. It pumps only where that is not known
+// already.
 func (p *runners) settle() uint32 {
 	if p.breath++; p.breath >= breathEvery {
 		p.breath = 0
