@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -321,5 +322,44 @@ func BenchmarkGoGuestEvent(b *testing.B) {
 			b.Fatal(err)
 		}
 		c.replies = c.replies[:0]
+	}
+}
+
+// TestGuest_KeepsNoRequestBehindItsHandler: a body may be large, and the object
+// may be idle for days.
+func TestGuest_KeepsNoRequestBehindItsHandler(t *testing.T) {
+	const bodyBytes = 8 << 20
+	in, c := goGuest(t)
+	heap := func(event uint64) int { // by an event that is no request, which might take the place of the last
+		t.Helper()
+		c.logged = nil
+		m := abi.AlarmEvent{Event: event}
+		if err := in.Event(abi.EventAlarm, m.Append(nil)); err != nil || len(c.logged) != 1 {
+			t.Fatalf("logged %q, %v", c.logged, err)
+		}
+		n, err := strconv.Atoi(c.logged[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := heap(2)
+	for i, path := range []string{"/take", "/taken"} {
+		c.replies = nil
+		fetched(t, in, uint64(10*i+3), path, make([]byte, bodyBytes))
+		if path == "/taken" {
+			if held := heap(uint64(10*i+4)) - before; held < bodyBytes {
+				t.Fatalf("%s: %d bytes are held while the handler waits: nothing is shown", path, held)
+			}
+			if err := in.Complete(c.ops[len(c.ops)-1], abi.OK, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if last := c.replies[len(c.replies)-1]; string(last.Response.Body) != strconv.Itoa(bodyBytes) {
+			t.Fatalf("%s: answered %q", path, last.Response.Body)
+		}
+		if held := heap(uint64(10*i+5)) - before; held > bodyBytes/4 {
+			t.Errorf("%s: %d bytes more are held behind a request of %d", path, held, bodyBytes)
+		}
 	}
 }

@@ -37,6 +37,10 @@ func (k *kit) Fetch(r *edge.Request) (*edge.Response, error) {
 		return edge.Text(200, fmt.Sprint(n+1)), edge.Put(k.state.Storage.KV, "n", n+1)
 	case "/echo":
 		return &edge.Response{Status: 200, Body: r.Body}, nil
+	case "/take":
+		return edge.Text(200, fmt.Sprint(len(r.Body))), nil
+	case "/taken": // and waits
+		return edge.Text(200, fmt.Sprint(len(r.Body))), k.state.Storage.Sync()
 	case "/large":
 		b, _, err := k.state.Storage.KV.Get("large")
 		return &edge.Response{Status: 200, Body: b}, err
@@ -84,6 +88,15 @@ func (k *kit) Fetch(r *edge.Request) (*edge.Response, error) {
 		return edge.Text(200, "armed"), nil
 	}
 	return k.die(r.Path())
+}
+
+// Alarm logs how much memory is in use.
+func (k *kit) Alarm(edge.AlarmInfo) error {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	k.state.Log.Info(fmt.Sprint(m.HeapAlloc))
+	return nil
 }
 
 // mix waits in each way that a letter of the script names, and ends when all
