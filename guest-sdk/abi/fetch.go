@@ -91,18 +91,24 @@ func AppendRespond(b []byte, event uint64, status uint32, headers []Header, body
 // AppendStubFetch is StubFetchRequest.Append of a message that is not made: its
 // request is m, but for the method.
 func AppendStubFetch(b []byte, event uint64, binding, id, name string, upgrade uint64, method string, m *Request) []byte {
-	to, what, last := [3]string{binding, id, name}, [2]string{method, m.URL}, [2]string{m.ClientAddr, m.Traceparent}
+	body := unsafe.String(unsafe.SliceData(m.Body), len(m.Body))
+	t := [8]string{binding, id, name, method, m.URL, body, m.ClientAddr, m.Traceparent}
 	lines := texts(m.Headers)
-	b, i := room(b, 8+size(to[:])+8+size(what[:])+4+size(lines)+4+len(m.Body)+size(last[:])+8)
+	b, i := room(b, 8+8+4+8+size(t[:])+size(lines))
 	putU64(b, i, event)
-	i = putTexts(b, i+8, to[:])
-	putU64(b, i, upgrade)
-	i = putTexts(b, i+8, what[:])
-	putU32(b, i, uint32(len(m.Headers)))
-	i = putTexts(b, i+4, lines)
-	putU32(b, i, uint32(len(m.Body)))
-	i += 4 + copy(b[i+4:], m.Body)
-	i = putTexts(b, i, last[:])
+	i += 8
+	for k := range t {
+		switch k {
+		case 3:
+			putU64(b, i, upgrade)
+			i += 8
+		case 5:
+			putU32(b, i, uint32(len(m.Headers)))
+			i = putTexts(b, i+4, lines)
+		}
+		putU32(b, i, uint32(len(t[k])))
+		i += 4 + copy(b[i+4:], t[k])
+	}
 	putU64(b, i, uint64(m.DeadlineMs))
 	return b
 }

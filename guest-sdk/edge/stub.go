@@ -80,7 +80,7 @@ func (s *Stub) Fetch(r *Request) (*Response, error) {
 // looked at. A request may be forwarded abi.ForwardsMax times, 16, and then
 // fails with ErrCallCycle.
 func (s *Stub) Forward(r *Request) *Response {
-	f := &forwarding{stub: s, request: r}
+	f := &forwarding{stub: *s, request: r}
 	f.forward = f
 	return &f.Response
 }
@@ -88,7 +88,7 @@ func (s *Stub) Forward(r *Request) *Response {
 // forwarding is a response that another object gives.
 type forwarding struct {
 	Response
-	stub    *Stub
+	stub    Stub // a copy, so that the caller's needs no memory
 	request *Request
 }
 
