@@ -14,8 +14,9 @@ import (
 type connection struct {
 	*socket.Socket
 
-	mu   sync.Mutex
-	sink object.SocketSink
+	mu     sync.Mutex
+	sink   object.SocketSink
+	missed func(object.SocketSink) // tells the end of a socket that had no sink
 }
 
 var _ object.Socket = (*connection)(nil)
@@ -47,11 +48,17 @@ func (d *dialled) Attach(conn net.Conn, pipelined []byte, sink object.SocketSink
 	return c
 }
 
-// Bind says who gets the socket's events.
+// Bind says who gets the socket's events. A socket that ended before tells its
+// end now.
 func (c *connection) Bind(s object.SocketSink) {
 	c.mu.Lock()
 	c.sink = s
+	missed := c.missed
+	c.missed = nil
 	c.mu.Unlock()
+	if missed != nil {
+		missed(s)
+	}
 }
 
 func (c *connection) bound() object.SocketSink {
@@ -70,7 +77,13 @@ func (c *connection) Message(k *socket.Socket, binary bool, data []byte) error {
 
 // Closed is the socket layer's.
 func (c *connection) Closed(k *socket.Socket, code int, reason string, wasClean bool) {
-	if s := c.bound(); s != nil {
+	c.mu.Lock()
+	s := c.sink
+	if s == nil { // nobody has accepted it yet
+		c.missed = func(s object.SocketSink) { s.SocketClosed(k.ID(), code, reason, wasClean) }
+	}
+	c.mu.Unlock()
+	if s != nil {
 		s.SocketClosed(k.ID(), code, reason, wasClean)
 	}
 }

@@ -44,6 +44,22 @@ func init() {
 		}
 		return edge.Switch(ws, ""), nil
 	})
+	op("ws-late", func(p *Probe, r *edge.Request, _ string) (*edge.Response, error) {
+		for range 400 {
+			if r.Cancelled() {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		ws, ok := r.Upgrade()
+		if !ok {
+			return edge.Text(426, "no upgrade"), nil
+		}
+		if err := p.state.AcceptWebSocket(ws); err != nil {
+			return nil, err
+		}
+		return edge.Switch(ws, ""), nil
+	})
 	op("sockets", func(p *Probe, _ *edge.Request, arg string) (*edge.Response, error) {
 		if arg != "" {
 			return text("%d", len(p.state.WebSockets(arg)))

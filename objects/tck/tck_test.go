@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -193,6 +194,22 @@ func TestCancel_ReachesTheHandler(t *testing.T) {
 	wasmtest.Eventually(t, "the handler learns that its client has gone", func() bool {
 		return string(get("probe/c/get").Body) == `"the client has gone"`
 	})
+}
+
+func TestCancel_BeforeASocketIsAccepted(t *testing.T) {
+	h, get := kit(t, host.Config{})
+	expect(t, get("probe/late/get?arg=constructed"), 200, "1")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(conn, "GET /tck/probe/late/ws-late HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	conn.Close() // the handler accepts when it knows that
+	wasmtest.Eventually(t, "the object hears that its socket is closed", func() bool {
+		return strings.HasPrefix(string(get("probe/late/get?arg=closed").Body), `"1006 `)
+	})
+	expect(t, get("probe/late/sockets"), 200, "0")
 }
 
 func TestBlock_NothingComesBetween(t *testing.T) {
