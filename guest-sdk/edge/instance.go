@@ -102,10 +102,22 @@ func (in *instance) encode(m message) []byte {
 	return in.req
 }
 
+// scratchBytesMax is the largest buffer for encoding that an instance keeps.
+const scratchBytesMax = 1 << 20
+
+// spare gives up the scratch behind a call for which it became large: an object
+// may be idle for days.
+func (in *instance) spare() {
+	if cap(in.req) > scratchBytesMax {
+		in.req = in.reqFirst[:0]
+	}
+}
+
 func (in *instance) sync(fn bridge.Fn, m message) ([]byte, error) {
 	in.lock()
 	defer in.unlock()
 	st, out := in.host.Sync(fn, in.encode(m))
+	in.spare()
 	if st != abi.OK {
 		return nil, failed(st, out)
 	}
@@ -116,6 +128,7 @@ func (in *instance) post(fn bridge.Fn, m message) error {
 	in.lock()
 	defer in.unlock()
 	st, out := in.host.Post(fn, in.encode(m))
+	in.spare()
 	if st != abi.OK {
 		return failed(st, out)
 	}
@@ -161,6 +174,7 @@ func (in *instance) beginRaw(fn bridge.Fn, req []byte) (*operation, error) {
 		return nil, ErrWaitInTransaction
 	}
 	id, st, out := in.host.Async(fn, req)
+	in.spare()
 	if st != abi.OK {
 		return nil, failed(st, out)
 	}
@@ -398,6 +412,7 @@ func (in *instance) respond(event uint64, r *Response) {
 	if f := r.forward; f != nil {
 		in.lock()
 		st, out := in.host.Post(bridge.Forward, f.stub.encode(event, f.request))
+		in.spare()
 		in.unlock()
 		if st != abi.OK {
 			in.done(event, nil, failed(st, out))
@@ -414,6 +429,7 @@ func (in *instance) respond(event uint64, r *Response) {
 	in.lock()
 	in.req = abi.AppendRespond(in.req[:0], event, uint32(status), r.Header, r.Body, r.Stream != nil)
 	st, out := in.host.Post(bridge.Respond, in.req)
+	in.spare()
 	in.unlock()
 	if st != abi.OK {
 		in.done(event, nil, failed(st, out))
