@@ -31,10 +31,14 @@ export class Talk {
 
   listen() {
     this.scroller.addEventListener("scroll", () => {
+      if (this.shape() !== this.shaped) return; // no reader's doing: the observer follows
       this.following = this.atEnd();
       if (this.following) this.newest.hidden = true;
     }, { passive: true });
-    this.resized = new ResizeObserver(() => this.following && this.toEnd()); // a keyboard came up, or the window turned
+    this.resized = new ResizeObserver(() => { // a keyboard came up, or the window turned
+      this.shaped = this.shape();
+      if (this.following) this.toEnd();
+    });
     this.resized.observe(this.scroller);
     this.composer.addEventListener("submit", (e) => { e.preventDefault(); this.submit(); });
     this.text.addEventListener("keydown", (e) => {
@@ -53,7 +57,7 @@ export class Talk {
 
   /** take adds messages; what is read stays where it is on the screen. */
   take({ messages, earlier }) {
-    const follow = !earlier && this.atEnd();
+    const follow = !earlier && (this.shape() === this.shaped ? this.atEnd() : this.following);
     const fromEnd = this.scroller.scrollHeight - this.scroller.scrollTop;
     const entries = messages.map((m) => this.entry(m));
     if (earlier) this.list.prepend(...entries);
@@ -82,7 +86,13 @@ export class Talk {
     return s.scrollHeight - s.scrollTop - s.clientHeight < nearEnd;
   }
 
+  /** shape is the size in which messages are set: after a change, their place says nothing of the reader. */
+  shape() {
+    return `${this.scroller.clientWidth} ${this.scroller.clientHeight}`;
+  }
+
   toEnd() {
+    this.following = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
     this.newest.hidden = true;
   }
