@@ -253,15 +253,10 @@ func (in *instance) Event(kind abi.EventKind, msg []byte) bool {
 	return in.socketEvent(kind, msg)
 }
 
-// arrive starts the handler of a request.
+// arrive starts the handler of a request. A guest in Wasm has a shorter way.
 func (in *instance) arrive(msg []byte) bool {
-	r := newArrival(msg)
-	if r == nil {
-		return false
-	}
-	r.in = in
-	in.launch(handler{in: in, event: r.event, request: r})
-	return true
+	r := newArrival(in, msg)
+	return r != nil && in.start(r.event, func() { in.fetch(r) })
 }
 
 func (in *instance) socketEvent(kind abi.EventKind, msg []byte) bool {
@@ -285,28 +280,24 @@ func (in *instance) socketEvent(kind abi.EventKind, msg []byte) bool {
 	return false
 }
 
-// handler is the code of an event: of a request, or any other.
+// handler is the code of an event.
 type handler struct {
-	in      *instance
-	event   uint64
-	request *Request
-	fn      func()
+	in    *instance
+	event uint64
+	fn    func()
 }
 
 // run runs the handler, once: h is empty and free for another one when its code
 // begins.
 func (h *handler) run() {
-	in, request, fn := h.in, h.request, h.fn
+	in, fn := h.in, h.fn
 	in.current = h.event
 	*h = handler{}
-	if request != nil {
-		in.fetch(request)
-	} else {
-		fn()
-	}
+	fn()
 }
 
-// owned is a copy of a borrowed message, which its decoded fields share.
+// owned is a copy of a borrowed message, which its decoded fields share. It is
+// as long as it must be, where bytes.Clone rounds up, by much more code.
 func owned(msg []byte) []byte {
 	b := make([]byte, len(msg))
 	copy(b, msg)
@@ -315,17 +306,14 @@ func owned(msg []byte) []byte {
 
 // start runs fn on a goroutine as the code of an event.
 func (in *instance) start(event uint64, fn func()) bool {
-	in.launch(handler{in: in, event: event, fn: fn})
-	return true
-}
-
-func (in *instance) launch(h handler) {
+	h := handler{in: in, event: event, fn: fn}
 	if in.runner != nil {
 		own := h // h itself stays out of the heap in Wasm
 		in.runner.Go(own.run)
-		return
+		return true
 	}
 	spawn(h)
+	return true
 }
 
 // done ends an event other than an answered fetch.

@@ -90,8 +90,8 @@ func (p *runners) begin() {
 	p.in = nil
 	message := taken(p.length)
 	if p.kind == abi.EventFetch { // what most are, the short way
-		if r := newArrival(message); r != nil {
-			r.in, in.current = in, r.event
+		if r := newArrival(in, message); r != nil {
+			in.current = r.event
 			in.fetch(r)
 		} else {
 			p.refused = true

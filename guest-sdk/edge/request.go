@@ -142,7 +142,7 @@ const (
 )
 
 // newArrival decodes a FetchEvent, which is borrowed; nil if it is none.
-func newArrival(msg []byte) *Request {
+func newArrival(in *instance, msg []byte) *Request {
 	var r *Request
 	if len(msg) <= shortMessage {
 		a := &struct {
@@ -162,6 +162,7 @@ func newArrival(msg []byte) *Request {
 		r = &a.Request
 		msg = owned(msg)
 	}
+	r.in = in
 	var err error
 	if r.event, r.upgrade, err = abi.DecodeFetch(msg, r.begins()); err != nil {
 		return nil

@@ -28,7 +28,7 @@ func TestNewArrival_ShortAndLong(t *testing.T) {
 				m.Request.Headers = append(m.Request.Headers, abi.Header{Name: "N", Value: "v"})
 			}
 			msg := m.Append(nil)
-			r := newArrival(msg)
+			r := newArrival(nil, msg)
 			clear(msg) // it was borrowed
 			if r == nil || r.event != 7 || r.upgrade != 8 || r.URL != "http://a/b" || len(r.Body) != body || len(r.Header) != headers || r.Traceparent != "t" {
 				t.Fatalf("body %d, headers %d: %+v", body, headers, r)
@@ -38,7 +38,7 @@ func TestNewArrival_ShortAndLong(t *testing.T) {
 			}
 		}
 	}
-	if r := newArrival([]byte{1}); r != nil {
+	if r := newArrival(nil, []byte{1}); r != nil {
 		t.Fatalf("of a broken message: %+v", r)
 	}
 }
